@@ -1,0 +1,56 @@
+//! How much one query, and all of them, may take.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory in MiB that all queries together may reserve. Default 2048.
+    pub memory_mib: usize,
+    /// Disk in MiB that spilled data may take. Default 10240.
+    pub spill_mib: u64,
+    /// Folder for spilled data (made with mode 0700, emptied at start). Default: a new folder below the system's temporary one.
+    pub spill_dir: Option<PathBuf>,
+    /// Degree of parallelism of one query. Default: the number of cores.
+    pub partitions: usize,
+    /// Longest SQL text in bytes. Default 1,000,000.
+    pub statement_bytes: usize,
+    /// Most tokens in one statement. Default 50,000.
+    pub statement_tokens: usize,
+    /// Longest chain of operators and deepest nesting. Default 1,000.
+    pub statement_depth: usize,
+    /// Seconds that planning may take. Default 10.
+    pub planning_seconds: u64,
+    /// Statements planned and waiting to be fetched. Default 1,024.
+    pub pending_statements: u64,
+    /// Seconds after which a ticket is refused. Default 300.
+    pub ticket_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_mib: 2048,
+            spill_mib: 10_240,
+            spill_dir: None,
+            partitions: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            statement_bytes: 1_000_000,
+            statement_tokens: 50_000,
+            statement_depth: 1_000,
+            planning_seconds: 10,
+            pending_statements: 1_024,
+            ticket_seconds: 300,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn resolve(&mut self, base: &Path) {
+        if let Some(dir) = &mut self.spill_dir {
+            *dir = base.join(&*dir);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A contract after every check: what the rest of the gateway may rely on.
+
+use arrow::datatypes::DataType;
+
+use crate::name::{Classification, ColumnName, DatasetName, DomainName, ProductName, Tag};
+
+/// One checked ODCS contract: the promise of one data product at one version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// ODCS `id`, unique in the mesh.
+    pub id: String,
+    pub domain: DomainName,
+    /// ODCS `name`.
+    pub product: ProductName,
+    pub version: semver::Version,
+    pub status: Status,
+    /// ODCS `description.purpose`, `.usage` and `.limitations`, as given.
+    pub purpose: Option<String>,
+    pub usage: Option<String>,
+    pub limitations: Option<String>,
+    pub tags: Vec<Tag>,
+    /// `customProperties: meshgateClassification` of the contract; the mesh's default where absent.
+    pub classification: Classification,
+    /// ODCS `team.name`.
+    pub owner_team: Option<String>,
+    pub support: Vec<SupportChannel>,
+    pub server: Server,
+    /// In the order of the document; never empty.
+    pub datasets: Vec<Dataset>,
+    pub sla: Vec<SlaProperty>,
+    /// The file it came from, as given to the loader.
+    pub file: String,
+}
+
+/// ODCS `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    Proposed,
+    Draft,
+    Active,
+    Deprecated,
+    Retired,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Active and deprecated products are served; the others are not registered.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Active | Self::Deprecated)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupportChannel {
+    /// `#sales-data`, an address, a queue.
+    pub channel: String,
+    pub tool: Option<String>,
+    pub url: Option<String>,
+}
+
+/// Where the data lies; chosen from ODCS `servers[]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// ODCS `server`.
+    pub name: String,
+    pub location: Location,
+    pub format: Format,
+}
+
+/// A place below the domain's configured root. `{model}` stands for the dataset's physical name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// ODCS type `local`: `path`, relative to the domain's root.
+    Local { path: String },
+    /// ODCS type `s3`: the whole `s3://bucket/key…`; endpoint and credentials come from the operator's configuration only.
+    S3 { url: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Parquet,
+    Delta,
+    Csv,
+    /// Newline-delimited JSON.
+    Json,
+}
+
+impl Format {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Delta => "delta",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// One ODCS schema object: one SQL table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    pub name: DatasetName,
+    /// ODCS `physicalName`, else the name.
+    pub physical_name: String,
+    pub description: Option<String>,
+    /// The contract's tags and its own.
+    pub tags: Vec<Tag>,
+    /// `customProperties: meshgateClassification` of the object, else the contract's.
+    pub classification: Classification,
+    /// `customProperties: meshgateRowCount`.
+    pub row_count: Option<u64>,
+    /// In the order of the document; never empty.
+    pub columns: Vec<Column>,
+    /// Foreign keys of the object and of its properties.
+    pub references: Vec<KeyReference>,
+    pub quality: Vec<QualityRule>,
+}
+
+/// A column, or a field of a struct.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub name: ColumnName,
+    /// ODCS `physicalName`, else the name: what the files call it.
+    pub physical_name: String,
+    /// The type shown to readers: Boolean, Int8…Int64, UInt8…UInt64, Float32, Float64, Decimal128, Utf8, Binary, Date32,
+    /// Timestamp(Microsecond, None or "UTC"), Time64(Microsecond), List, Struct.
+    /// For a struct it agrees with `fields`.
+    pub data_type: DataType,
+    /// Fields of a struct column, else empty.
+    pub fields: Vec<Column>,
+    pub description: Option<String>,
+    /// The dataset's tags and its own (a field inherits from its struct).
+    pub tags: Vec<Tag>,
+    /// Its own, else that of the enclosing struct, else the dataset's.
+    pub classification: Classification,
+    pub required: bool,
+    pub unique: bool,
+    /// 1-based position in the primary key.
+    pub primary_key: Option<u32>,
+    /// 1-based position among the hive partition columns.
+    pub partition_key: Option<u32>,
+    /// ODCS `criticalDataElement`.
+    pub critical: bool,
+    pub quality: Vec<QualityRule>,
+}
+
+/// A foreign key: columns here, columns there. Targets are as written: `customers.customer_id`, or with a domain or file before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyReference {
+    pub columns: Vec<ColumnName>,
+    pub targets: Vec<String>,
+}
+
+/// A quality rule as far as it is checked at load; a later layer runs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QualityRule {
+    pub name: Option<String>,
+    /// Library metric, `sql`, `text` or `custom`.
+    pub kind: String,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SlaProperty {
+    pub property: String,
+    pub value: String,
+    pub unit: Option<String>,
+    pub element: Option<String>,
+}
+
+impl Dataset {
+    /// Columns of the primary key by position.
+    pub fn primary_key(&self) -> Vec<&Column> {
+        let mut keys: Vec<&Column> = self.columns.iter().filter(|c| c.primary_key.is_some()).collect();
+        keys.sort_by_key(|c| c.primary_key);
+        keys
+    }
+}

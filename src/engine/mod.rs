@@ -1,0 +1,4 @@
+//! The one DataFusion runtime.
+//!
+//! In: limits. Out: one memory pool and one spill folder for all, a client runtime that can open nothing, and private sessions
+//! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.

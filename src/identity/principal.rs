@@ -1,0 +1,48 @@
+//! Who calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::name::{PrincipalName, RoleName};
+
+/// An attribute of a principal, as the users file or a token gives it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttributeValue {
+    Bool(bool),
+    Long(i64),
+    String(String),
+    StringSet(BTreeSet<String>),
+}
+
+/// An authenticated caller.
+///
+/// Roles and attributes that the mesh does not declare are dropped where policy evaluates (`policy::entities`),
+/// so that an unknown word never widens access.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal {
+    name: PrincipalName,
+    roles: BTreeSet<RoleName>,
+    attributes: BTreeMap<String, AttributeValue>,
+}
+
+impl Principal {
+    /// Minted by this folder's authenticators, and by the users file for offline evaluation.
+    pub(in crate::identity) fn new(
+        name: PrincipalName,
+        roles: BTreeSet<RoleName>,
+        attributes: BTreeMap<String, AttributeValue>,
+    ) -> Self {
+        Self { name, roles, attributes }
+    }
+
+    pub fn name(&self) -> &PrincipalName {
+        &self.name
+    }
+
+    pub fn roles(&self) -> &BTreeSet<RoleName> {
+        &self.roles
+    }
+
+    pub fn attributes(&self) -> &BTreeMap<String, AttributeValue> {
+        &self.attributes
+    }
+}
