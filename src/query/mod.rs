@@ -1,1 +1,9 @@
-//! TODO face
+//! Session, plan, stream, egress.
+//!
+//! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
+
+mod egress;
+mod session;
+
+pub use egress::Egress;
+pub use session::{Planned, Session, Sessions};

@@ -1,0 +1,36 @@
+//! The session in which leaf plans are made and run.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::session_state::SessionState;
+
+/// A fenced session: its registry holds one store, its caches are its own, memory pool and spill folder are shared.
+/// No option of a user reaches it.
+pub struct PrivateSession {
+    state: SessionState,
+}
+
+impl PrivateSession {
+    pub(in crate::engine) fn new(state: SessionState) -> Self {
+        Self { state }
+    }
+
+    /// For planning leaf plans.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// For running them: the engine's own configuration with the memory pool of the query.
+    pub fn task_context(&self, _pool: &Arc<dyn MemoryPool>) -> Arc<TaskContext> {
+        self.state.task_ctx()
+    }
+}
+
+impl fmt::Debug for PrivateSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateSession")
+    }
+}
