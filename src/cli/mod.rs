@@ -1,1 +1,72 @@
-//! TODO face
+//! Subcommands. Each is a face over the library; none has logic that another door would need.
+
+pub mod check;
+pub mod demo;
+mod output;
+mod serve;
+pub mod sql;
+pub mod user;
+
+use clap::{Parser, Subcommand};
+
+use crate::config;
+use crate::diagnostic::{Diagnostic, Kind, render_human};
+use crate::telemetry;
+
+/// Serves a data mesh as SQL; Cedar policy decides every cell.
+#[derive(Debug, Parser)]
+#[command(name = "meshgate", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// What to log, in the syntax of RUST_LOG (also the variable MESHGATE_LOG), for example `meshgate=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a demo mesh of four domains, serves it on loopback and opens the REPL.
+    Demo(demo::Args),
+    /// Serves the mesh of a configuration file.
+    Serve(serve::Args),
+    /// The SQL REPL, and a scriptable client.
+    Sql(sql::Args),
+    /// Checks contracts and policies; prints every finding with its place.
+    Check(check::Args),
+    /// Writes the users file.
+    User(user::Args),
+}
+
+/// Runs a subcommand and answers the exit code: 0 done, 1 failed, 2 misuse.
+pub fn run(cli: Cli) -> u8 {
+    let filter = cli.log.or_else(|| config::environment("MESHGATE_LOG"));
+    let default = if matches!(cli.command, Command::Serve(_)) { "meshgate=info,warn" } else { "error" };
+    telemetry::init(filter.as_deref(), default);
+    match cli.command {
+        Command::Demo(args) => on_runtime(demo::run(args)),
+        Command::Serve(args) => on_runtime(serve::run(args)),
+        Command::Sql(args) => on_runtime(sql::run(args)),
+        Command::Check(args) => check::command(&args),
+        Command::User(args) => user::run(args),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = u8>) -> u8 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // A blocked thread (a read from a slow disk) must not hold the exit.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            output::complain(&render_human(&Diagnostic::error(
+                Kind::Unavailable,
+                format!("the async runtime cannot start: {error}"),
+            )));
+            1
+        }
+    }
+}

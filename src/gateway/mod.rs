@@ -1,1 +1,10 @@
-//! TODO face
+//! Composition root: build, serve, drain.
+//!
+//! In: a configuration, a bound listener, a clock, a shutdown signal. Out: a running gateway that ends in time.
+//! Absent on purpose: arguments and terminals.
+
+mod build;
+mod serve;
+
+pub use build::{Gateway, ProductRow};
+pub use serve::serve;

@@ -1,0 +1,87 @@
+//! `meshgate demo`: prepare, serve, and a REPL beside it.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::banner;
+use super::prepare::prepare;
+use crate::cli::output::{fail, say};
+use crate::cli::serve::{bind, stop_signal};
+use crate::cli::sql;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::gateway::{Gateway, serve};
+use crate::telemetry::Clock;
+
+/// The demo ends at once: nobody waits for its queries.
+const DRAIN: Duration = Duration::from_secs(2);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder for the demo's catalogs and data; made once, then used as it stands.
+    #[arg(long, default_value = ".meshgate/demo")]
+    dir: PathBuf,
+    /// Address on loopback; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:8815")]
+    listen: SocketAddr,
+    /// Size of the data; 1 makes 500,000 orders.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Serve until SIGINT or SIGTERM instead of opening the REPL.
+    #[arg(long)]
+    no_repl: bool,
+}
+
+pub async fn run(args: Args) -> u8 {
+    match demo(args).await {
+        Ok(code) => code,
+        Err(diagnostic) => fail(&diagnostic),
+    }
+}
+
+async fn demo(args: Args) -> Result<u8> {
+    if !args.listen.ip().is_loopback() {
+        return Err(Diagnostic::error(
+            Kind::Invalid,
+            format!("the demo's passwords are public, so it does not listen on {}", args.listen),
+        )
+        .hint("listen on loopback, or serve your own mesh with `meshgate serve --config meshgate.toml`"));
+    }
+    let dir = args.dir.clone();
+    let prepared = tokio::task::spawn_blocking(move || {
+        if !dir.join("meshgate.toml").exists() {
+            say(&format!("making the demo's data in {} …", dir.display()));
+        }
+        prepare(&dir, args.scale)
+    })
+    .await
+    .map_err(|_| Diagnostic::error(Kind::Internal, "the demo's data could not be made"))??;
+    let mut config = Config::load(&prepared.config)?;
+    config.listen.address = args.listen;
+    let listener = bind(&config).await?;
+    let gateway = Gateway::build(&config, Clock::real())?;
+    gateway.verify().await;
+    let address =
+        listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
+    say(&banner::products(&gateway.product_rows().await));
+    say(&banner::connections(address, prepared.principals));
+    let service = gateway.service();
+    if args.no_repl || !std::io::stdin().is_terminal() {
+        serve(listener, service, DRAIN, stop_signal()).await?;
+        return Ok(0);
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = serve(listener, service, DRAIN, async {
+        // The sender goes when the REPL ends.
+        let _ = stopped.await;
+    });
+    let repl = async {
+        let code = sql::interactive(format!("grpc://{address}"), "ana", "ana").await;
+        drop(stop);
+        code
+    };
+    let (served, code) = tokio::join!(server, repl);
+    served.map(|()| code)
+}

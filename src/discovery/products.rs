@@ -1,0 +1,80 @@
+//! The schema `meshgate`: the mesh's own tables.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::error::Result;
+
+use crate::govern::{PrincipalView, SystemTable};
+
+pub const NAME: &str = "meshgate";
+const PRODUCTS: &str = "products";
+
+/// The schema `meshgate` for one view: `products`, a row for each product this principal may discover.
+#[derive(Debug)]
+pub struct MeshSchema {
+    products: Arc<SystemTable>,
+}
+
+impl MeshSchema {
+    pub const NAME: &str = NAME;
+
+    pub fn new(view: &Arc<PrincipalView>) -> Self {
+        let names = ["domain", "product", "version", "status", "owner", "support", "purpose"];
+        let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let (view, made) = (Arc::clone(view), Arc::clone(&schema));
+        let products = SystemTable::new(schema, move || {
+            let rows = rows(&view);
+            let columns = (0..names.len())
+                .map(|i| {
+                    let column: StringArray = rows.iter().map(|row| row.get(i).cloned().flatten()).collect();
+                    Arc::new(column) as ArrayRef
+                })
+                .collect();
+            Ok(RecordBatch::try_new(Arc::clone(&made), columns)?)
+        });
+        Self { products: Arc::new(products) }
+    }
+}
+
+fn rows(view: &PrincipalView) -> Vec<[Option<String>; 7]> {
+    let snapshot = view.generation().snapshot();
+    let served = snapshot.products.iter().filter(|product| product.contract.status.is_served());
+    let mut rows: Vec<_> = served
+        .filter(|product| view.discovers(product))
+        .map(|product| {
+            let contract = &product.contract;
+            let domain = snapshot.domains.get(&product.name.domain);
+            [
+                Some(product.name.domain.to_string()),
+                Some(product.name.product.to_string()),
+                Some(contract.version.to_string()),
+                Some(contract.status.as_str().to_owned()),
+                contract.owner_team.clone().or_else(|| domain.map(|domain| domain.owner_team.clone())),
+                contract.support.first().map(|support| support.channel.clone()),
+                contract.purpose.clone(),
+            ]
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[async_trait::async_trait]
+impl SchemaProvider for MeshSchema {
+    fn table_names(&self) -> Vec<String> {
+        vec![PRODUCTS.to_owned()]
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok((name == PRODUCTS).then(|| Arc::clone(&self.products) as Arc<dyn TableProvider>))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        name == PRODUCTS
+    }
+}

@@ -1,0 +1,193 @@
+//! Configuration → gateway.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use secrecy::SecretString;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Limits};
+use crate::diagnostic::{Diagnostic, Result, Severity};
+use crate::engine::Engine;
+use crate::flight;
+use crate::govern::{Current, Generation};
+use crate::identity::{Authenticator, UsersFile};
+use crate::mesh::{self, Files, Snapshot, TableEntry};
+use crate::name::DomainName;
+use crate::policy::PolicyStore;
+use crate::query::{Session, Sessions};
+use crate::source::{Sources, State, Stores};
+use crate::telemetry::Clock;
+
+/// Everything that serves, joined.
+#[derive(Debug)]
+pub struct Gateway {
+    snapshot: Arc<Snapshot>,
+    findings: Vec<Diagnostic>,
+    sources: Arc<Sources>,
+    sessions: Arc<Sessions>,
+    authenticator: Arc<Authenticator>,
+    limits: Limits,
+    clock: Clock,
+}
+
+/// A line of the product table that an operator sees at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRow {
+    pub domain: String,
+    pub dataset: String,
+    pub format: String,
+    pub rows: Option<u64>,
+    /// `verified`, `declared`, `out`.
+    pub state: String,
+    /// Why it is not served.
+    pub why: Option<String>,
+}
+
+impl Gateway {
+    /// Loads catalogs and policies, and joins the layers. No storage is touched.
+    ///
+    /// # Errors
+    /// A missing or broken `mesh.yaml`, governance that does not parse, an unreadable users file.
+    pub fn build(config: &Config, clock: Clock) -> Result<Self> {
+        let files = Files::read(&config.catalogs)?;
+        let snapshot = Arc::new(mesh::load(&files).map_err(first)?);
+        let policies = PolicyStore::load(&files, &snapshot);
+        let mut findings = snapshot.findings.clone();
+        findings.extend(policies.findings().iter().cloned());
+        if let Some(why) = policies.refuses_to_serve() {
+            return Err(why.clone());
+        }
+        let engine = Engine::new(&config.limits)?;
+        let stores = Stores::from_config(&config.storage)?;
+        let sources = Arc::new(Sources::new(Arc::clone(&engine), stores, clock.clone()));
+        let (hash_keys, missing) = hash_keys(config, &snapshot);
+        findings.extend(missing);
+        let source: Arc<dyn crate::source::Open> = Arc::clone(&sources) as _;
+        let generation = Generation::new(Arc::clone(&snapshot), policies, source, hash_keys);
+        let current = Arc::new(Current::new(generation));
+        let sessions = Sessions::new(current, engine, config.limits.clone(), clock.clone());
+        let users = UsersFile::load(&config.auth.users)?;
+        let authenticator = Arc::new(Authenticator::new(users, &config.auth, clock.clone())?);
+        Ok(Self { snapshot, findings, sources, sessions, authenticator, limits: config.limits.clone(), clock })
+    }
+
+    /// The SQL catalog's name.
+    pub fn mesh(&self) -> &str {
+        &self.snapshot.mesh.name
+    }
+
+    /// What was found in contracts, policies and configuration while loading.
+    pub fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    pub fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
+    }
+
+    /// The Flight service; each call joins the same sessions.
+    pub fn service(&self) -> FlightServiceServer<flight::Gateway<Sessions>> {
+        flight::service(
+            Arc::clone(&self.sessions),
+            Arc::clone(&self.authenticator),
+            &self.limits,
+            self.clock.clone(),
+        )
+    }
+
+    /// Opens every dataset once, so that broken ones are known before somebody asks.
+    pub fn verify(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (sources, snapshot) = (Arc::clone(&self.sources), Arc::clone(&self.snapshot));
+        async move {
+            for entry in snapshot.tables.values() {
+                if let Err(why) = sources.verify(entry).await {
+                    tracing::error!(table = %entry.table, "not served: {why}");
+                }
+            }
+        }
+    }
+
+    /// The same while serving; the caller ends it with the gateway.
+    pub fn verify_in_background(&self) -> JoinHandle<()> {
+        #[expect(clippy::disallowed_methods, reason = "the handle goes to the caller, who ends it")]
+        tokio::spawn(self.verify())
+    }
+
+    /// The product table: every dataset and every contract that could not be declared, with the reason.
+    pub async fn product_rows(&self) -> Vec<ProductRow> {
+        let mut rows = Vec::new();
+        for entry in self.snapshot.tables.values() {
+            rows.push(self.product_row(entry).await);
+        }
+        rows.extend(self.snapshot.faults.iter().map(|fault| ProductRow {
+            domain: fault.domain.to_string(),
+            dataset: fault.product.clone(),
+            format: String::new(),
+            rows: None,
+            state: "out".to_owned(),
+            why: Some(fault.why.clone()),
+        }));
+        rows
+    }
+
+    async fn product_row(&self, entry: &TableEntry) -> ProductRow {
+        let (state, why) = match self.sources.state(entry) {
+            State::Declared => ("declared", None),
+            State::Verified => ("verified", None),
+            State::Out { why } => ("out", Some(why)),
+        };
+        ProductRow {
+            domain: entry.table.domain.to_string(),
+            dataset: entry.table.table.to_string(),
+            format: entry.product.contract.server.format.as_str().to_owned(),
+            rows: if why.is_none() { self.sources.row_count(entry).await } else { None },
+            state: state.to_owned(),
+            why,
+        }
+    }
+
+    /// A session without the wire, for offline evaluation and tests.
+    pub fn open_session(&self, principal: crate::identity::Principal) -> Arc<Session> {
+        self.sessions.open(principal)
+    }
+}
+
+/// `build` answers one sentence; `meshgate check` prints all.
+fn first(findings: Vec<Diagnostic>) -> Diagnostic {
+    let more = findings.len().saturating_sub(1);
+    let error = findings.into_iter().find(|finding| finding.severity == Severity::Error);
+    let error = error.unwrap_or_else(|| {
+        Diagnostic::error(crate::diagnostic::Kind::Internal, "the catalogs could not be loaded")
+    });
+    if more == 0 { error } else { error.hint(format!("`meshgate check` shows {more} more findings")) }
+}
+
+/// The operator's keys by domain; a domain without one shows NULL where policy says `hash`, which start-up says aloud.
+fn hash_keys(config: &Config, snapshot: &Snapshot) -> (BTreeMap<DomainName, SecretString>, Vec<Diagnostic>) {
+    let (mut keys, mut findings) = (BTreeMap::new(), Vec::new());
+    for name in snapshot.domains.keys() {
+        let reference = config.storage.domains.get(name.as_str()).and_then(|domain| domain.hash_key.as_ref());
+        let missing = match reference.map(crate::config::SecretRef::read) {
+            Some(Ok(key)) => {
+                keys.insert(name.clone(), key);
+                continue;
+            }
+            Some(Err(diagnostic)) => diagnostic.message,
+            None => format!("`storage.domains.{name}.hash_key` is not set"),
+        };
+        findings.push(
+            Diagnostic::warning(
+                crate::diagnostic::Kind::Unavailable,
+                format!("the mask `hash` shows NULL in the domain `{name}`: {missing}"),
+            )
+            .hint("set it to `env:NAME` or `file:PATH`"),
+        );
+    }
+    (keys, findings)
+}

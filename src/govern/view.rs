@@ -1,0 +1,172 @@
+//! What one principal sees: every input that evaluation can see, and the generation it is evaluated under.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::generation::Generation;
+use super::table::GovernedTable;
+use crate::identity::{AttributeValue, Principal};
+use crate::mesh::{Product, TableEntry};
+use crate::name::{DatasetName, DomainName, QualifiedTable};
+use crate::policy::Decision;
+use crate::telemetry::Clock;
+
+/// A principal and a purpose under one generation. Two logins with equal inputs may share it; no others may.
+pub struct PrincipalView {
+    generation: Arc<Generation>,
+    principal: Principal,
+    purpose: String,
+    digest: [u8; 32],
+    clock: Clock,
+    decided: Mutex<BTreeMap<QualifiedTable, Option<Arc<GovernedTable>>>>,
+}
+
+/// What a name is to this principal.
+#[derive(Debug, Clone)]
+pub enum Resolution {
+    Readable(Arc<GovernedTable>),
+    /// May be known of, but shows nothing.
+    Discoverable(Arc<Product>),
+    /// Does not exist, or must look so.
+    Unknown,
+}
+
+impl PrincipalView {
+    pub fn new(generation: Arc<Generation>, principal: Principal, purpose: &str, clock: Clock) -> Self {
+        let digest = view_digest(&generation, &principal, purpose);
+        Self { generation, principal, purpose: purpose.to_owned(), digest, clock, decided: Mutex::default() }
+    }
+
+    /// The key of every cache that holds something decided for this view.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    pub fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Resolves a name as SQL wrote it. A name that is no identifier does not exist.
+    pub fn resolve(&self, domain: &str, table: &str) -> Resolution {
+        let Some(entry) = self.entry(domain, table) else { return Resolution::Unknown };
+        if let Some(table) = self.governed(&entry) {
+            return Resolution::Readable(table);
+        }
+        if self.discovers(&entry.product) {
+            return Resolution::Discoverable(Arc::clone(&entry.product));
+        }
+        Resolution::Unknown
+    }
+
+    /// Every table of which some cell may be shown, sorted by domain and name.
+    pub fn readable(&self) -> Vec<Arc<GovernedTable>> {
+        let snapshot = Arc::clone(self.generation.snapshot());
+        snapshot.tables.values().filter_map(|entry| self.governed(entry)).collect()
+    }
+
+    /// Readable tables of one domain.
+    pub fn readable_in(&self, domain: &str) -> Vec<Arc<GovernedTable>> {
+        let snapshot = Arc::clone(self.generation.snapshot());
+        let of_domain = snapshot.tables.values().filter(|entry| entry.table.domain.as_str() == domain);
+        of_domain.filter_map(|entry| self.governed(entry)).collect()
+    }
+
+    /// True where the product may be known of, because a policy says so or because something of it may be read.
+    pub fn discovers(&self, product: &Product) -> bool {
+        let now = self.clock.unix_millis();
+        self.generation.policies().discover(&self.principal, &self.purpose, now, product)
+            || self
+                .generation
+                .snapshot()
+                .tables
+                .values()
+                .filter(|entry| entry.product.name == product.name)
+                .any(|entry| self.governed(entry).is_some())
+    }
+
+    fn entry(&self, domain: &str, table: &str) -> Option<TableEntry> {
+        let name = QualifiedTable {
+            domain: domain.parse::<DomainName>().ok()?,
+            table: table.parse::<DatasetName>().ok()?,
+        };
+        self.generation.snapshot().tables.get(&name).cloned()
+    }
+
+    fn governed(&self, entry: &TableEntry) -> Option<Arc<GovernedTable>> {
+        if let Some(known) = self.lock().get(&entry.table) {
+            return known.clone();
+        }
+        let decision =
+            self.generation.policies().authorize(&self.principal, &self.purpose, self.clock.unix_millis(), entry);
+        let (table, keep) = match decision {
+            Decision::Hidden { why } => {
+                tracing::debug!(principal = %self.principal.name(), table = %entry.table, why, "hidden");
+                (None, true)
+            }
+            Decision::Exposed(exposed) => {
+                let keep = !exposed.reads_clock;
+                let domain = &entry.table.domain;
+                let restricted =
+                    self.generation.snapshot().mesh.classifications.last() == Some(&entry.dataset().classification);
+                let table = GovernedTable::new(
+                    entry.clone(),
+                    exposed,
+                    Arc::clone(self.generation.source()),
+                    self.generation.hash_key(domain).cloned(),
+                    restricted,
+                );
+                (table.map(Arc::new), keep)
+            }
+        };
+        if keep {
+            self.lock().insert(entry.table.clone(), table.clone());
+        }
+        table
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<QualifiedTable, Option<Arc<GovernedTable>>>> {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for PrincipalView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrincipalView").field("principal", self.principal.name()).finish_non_exhaustive()
+    }
+}
+
+/// Every variable part goes in behind its length, so that no two inputs give the same bytes.
+pub fn view_digest(generation: &Generation, principal: &Principal, purpose: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut put = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    put(principal.name().as_str());
+    put(purpose);
+    put(&principal.roles().len().to_string());
+    for role in principal.roles() {
+        put(role.as_str());
+    }
+    for (name, value) in principal.attributes() {
+        put(name);
+        match value {
+            AttributeValue::Bool(value) => put(&format!("bool {value}")),
+            AttributeValue::Long(value) => put(&format!("long {value}")),
+            AttributeValue::String(value) => put(&format!("string {value}")),
+            AttributeValue::StringSet(values) => {
+                put(&format!("set {}", values.len()));
+                values.iter().for_each(|value| put(value));
+            }
+        }
+    }
+    hash.update(generation.digest());
+    hash.finalize().into()
+}

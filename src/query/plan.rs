@@ -1,0 +1,174 @@
+//! Statement → admitted plan.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::TableReference;
+use datafusion::execution::TaskContext;
+use datafusion::sql::parser::Statement as ParsedStatement;
+
+use super::failure::diagnose;
+use super::functions;
+use super::session::ViewState;
+use super::statement::{self, Statement};
+use crate::config::Limits;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::discovery::information_schema;
+use crate::govern::{AdmittedExecution, AdmittedPlan, PrincipalView, Resolution, admit};
+use crate::mesh::Product;
+
+/// A statement that was planned and admitted for one view under one generation.
+#[derive(Debug, Clone)]
+pub struct Planned(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sql: String,
+    plan: AdmittedPlan,
+    schema: SchemaRef,
+    generation: [u8; 32],
+    view: [u8; 32],
+}
+
+impl Planned {
+    /// The logical schema of the result, before lowering for the wire.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.0.schema
+    }
+
+    /// The text it was planned from.
+    pub fn sql(&self) -> &str {
+        &self.0.sql
+    }
+
+    /// Digest of the generation under which it was planned.
+    pub fn generation(&self) -> [u8; 32] {
+        self.0.generation
+    }
+
+    /// Digest of the principal's view under which it was planned.
+    pub fn view(&self) -> [u8; 32] {
+        self.0.view
+    }
+}
+
+/// Parses, gates and plans logically.
+pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits) -> Result<Planned> {
+    let parsed = match statement::parse(sql, limits)? {
+        Statement::Query(parsed) | Statement::Explain(parsed) => *parsed,
+        catalog => describe(&state.view, &catalog, limits)?,
+    };
+    functions::check(&parsed)?;
+    check_names(state, &parsed, sql)?;
+    let logical =
+        state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
+    functions::check_plan(&logical)?;
+    let plan = admit(logical)?;
+    let schema = plan.schema();
+    let (generation, view) = (state.view.generation().digest(), state.view.digest());
+    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), plan, schema, generation, view })))
+}
+
+/// The plan as it is, if it still holds; else today's plan of the same statement.
+pub(in crate::query) async fn refresh(state: &ViewState, planned: Planned, limits: &Limits) -> Result<Planned> {
+    if planned.view() == state.view.digest() && !planned.0.plan.reads_clock() {
+        return Ok(planned);
+    }
+    let today = plan(state, planned.sql(), limits).await?;
+    if today.schema() != planned.schema() {
+        return Err(Diagnostic::error(
+            Kind::Stale,
+            "contracts or policies changed since the statement was planned, and with them its columns",
+        )
+        .hint("run the statement again"));
+    }
+    Ok(today)
+}
+
+/// Plans physically in the session's own state.
+pub(in crate::query) async fn physical(
+    state: &ViewState,
+    planned: &Planned,
+) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
+    let execution =
+        planned.0.plan.physical(&state.state).await.map_err(|error| diagnose(&error, Some(planned.sql())))?;
+    Ok((execution, state.state.task_ctx()))
+}
+
+/// Every name must resolve for this principal; unknown and forbidden give the same answer.
+fn check_names(state: &ViewState, parsed: &ParsedStatement, sql: &str) -> Result<()> {
+    let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error, Some(sql)))?;
+    references.iter().try_for_each(|reference| check_name(&state.view, reference))
+}
+
+fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
+    let unknown = || {
+        Diagnostic::error(Kind::NotFound, format!("there is no table `{}`", shown(reference)))
+            .hint("`SHOW TABLES` lists the tables you can read; they are addressed as domain.table")
+    };
+    if reference.catalog().is_some_and(|catalog| catalog != view.generation().snapshot().mesh.name) {
+        return Err(unknown());
+    }
+    let Some(domain) = reference.schema() else { return Err(unknown()) };
+    if domain == information_schema::NAME || domain == crate::discovery::MeshSchema::NAME {
+        // Their own tables answer for themselves; a wrong name among them is told by the engine.
+        return Ok(());
+    }
+    match view.resolve(domain, reference.table()) {
+        Resolution::Readable(_) => Ok(()),
+        Resolution::Unknown => Err(unknown()),
+        Resolution::Discoverable(product) => Err(denied(view, &product)),
+    }
+}
+
+/// Bounded, so that a long name in the text does not come back whole.
+fn shown(reference: &TableReference) -> String {
+    let text = reference.to_string();
+    if text.chars().count() > 128 { text.chars().take(128).collect::<String>() + "…" } else { text }
+}
+
+fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
+    let domain = view.generation().snapshot().domains.get(&product.name.domain);
+    let team = product.contract.owner_team.clone().or_else(|| domain.map(|domain| domain.owner_team.clone()));
+    let support = product.contract.support.first().or_else(|| domain.and_then(|domain| domain.support.first()));
+    let mut diagnostic =
+        Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
+    if let Some(team) = team {
+        let channel = support.map(|support| format!(" ({})", support.channel)).unwrap_or_default();
+        diagnostic = diagnostic.hint(format!("ask its owner: {team}{channel}"));
+    }
+    diagnostic
+}
+
+/// SHOW and DESCRIBE as queries over `information_schema`.
+fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Result<ParsedStatement> {
+    let sql = match statement {
+        Statement::ShowTables => "SELECT table_schema, table_name, table_type FROM information_schema.tables \
+                                  ORDER BY table_schema, table_name"
+            .to_owned(),
+        Statement::ShowSchemas => {
+            "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name".to_owned()
+        }
+        Statement::ShowCatalogs => {
+            format!("SELECT {} AS database_name", quoted(&view.generation().snapshot().mesh.name))
+        }
+        Statement::ShowColumns(table) => {
+            check_name(view, table)?;
+            format!(
+                "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \
+                 WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
+                quoted(table.schema().unwrap_or_default()),
+                quoted(table.table()),
+            )
+        }
+        Statement::Query(parsed) | Statement::Explain(parsed) => return Ok(parsed.as_ref().clone()),
+    };
+    match statement::parse(&sql, limits)? {
+        Statement::Query(parsed) => Ok(*parsed),
+        _ => Err(Diagnostic::error(Kind::Internal, "the catalog query could not be made")),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,194 @@
+//! A whole mesh in one string.
+//!
+//! `//- path` starts a file. Paths below `data/<domain>/` are rows: CSV with a header of `name:type` cells, written as what the path
+//! says: `x.parquet`, `x/` (a Delta table), or as they stand (`x.csv`, `x.ndjson`). Everything else belongs to `catalogs/`, but
+//! `users.toml`. Types: i32 i64 utf8 bool f64 dec ts date dict; `addr.street:utf8` is a field of a struct.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StructArray};
+use arrow::compute::cast;
+use arrow::csv::ReaderBuilder;
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+/// Rows in a row group: small, so that a handful of rows makes several.
+const ROW_GROUP: usize = 4;
+
+#[derive(Debug, Default)]
+pub struct Fixture {
+    pub catalogs: BTreeMap<String, String>,
+    pub users: String,
+    /// Domain → relative path → bytes.
+    pub data: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+}
+
+impl Fixture {
+    pub fn parse(text: &str) -> Self {
+        let mut fixture = Self::default();
+        for part in text.split("//- ").skip(1) {
+            let (path, body) = part.split_once('\n').expect("a path on its own line");
+            let path = path.trim();
+            if path == "users.toml" {
+                body.clone_into(&mut fixture.users);
+            } else if let Some(place) = path.strip_prefix("data/") {
+                let (domain, file) = place.split_once('/').expect("data/<domain>/<file>");
+                fixture.data.entry(domain.to_owned()).or_default().extend(files(file, body));
+            } else {
+                fixture.catalogs.insert(path.to_owned(), body.to_owned());
+            }
+        }
+        fixture
+    }
+
+    /// One in-memory store for each domain; keys are relative to the domain's root.
+    pub async fn stores(&self) -> BTreeMap<String, Arc<InMemory>> {
+        let mut stores = BTreeMap::new();
+        for (domain, files) in &self.data {
+            let store = InMemory::new();
+            for (path, bytes) in files {
+                store.put(&path.as_str().into(), bytes.clone().into()).await.expect("memory takes it");
+            }
+            stores.insert(domain.clone(), Arc::new(store));
+        }
+        stores
+    }
+}
+
+fn files(path: &str, body: &str) -> Vec<(String, Vec<u8>)> {
+    if path.ends_with(".parquet") {
+        vec![(path.to_owned(), parquet(&rows(body)))]
+    } else if let Some(folder) = path.strip_suffix('/') {
+        delta(folder, &rows(body))
+    } else {
+        vec![(path.to_owned(), body.as_bytes().to_vec())]
+    }
+}
+
+/// Reads the typed CSV.
+pub fn rows(body: &str) -> RecordBatch {
+    let (header, rest) = body.trim_start().split_once('\n').unwrap_or((body.trim(), ""));
+    let columns: Vec<(&str, DataType)> = header
+        .trim()
+        .split(',')
+        .map(|cell| cell.split_once(':').expect("name:type"))
+        .map(|(name, kind)| (name, data_type(kind)))
+        .collect();
+    // Dictionaries are read as text first.
+    let flat: Vec<Field> = columns
+        .iter()
+        .map(|(name, kind)| {
+            let read = if matches!(kind, DataType::Dictionary(_, _)) { DataType::Utf8 } else { kind.clone() };
+            Field::new(*name, read, true)
+        })
+        .collect();
+    let schema = Arc::new(Schema::new(flat));
+    let mut reader =
+        ReaderBuilder::new(Arc::clone(&schema)).with_batch_size(100_000).build(std::io::Cursor::new(rest)).unwrap();
+    let batch = reader.next().map_or_else(|| RecordBatch::new_empty(Arc::clone(&schema)), |batch| batch.unwrap());
+    nest(&columns, &batch)
+}
+
+/// Puts `addr.street` into a struct `addr`.
+fn nest(columns: &[(&str, DataType)], flat: &RecordBatch) -> RecordBatch {
+    let mut out: Vec<(String, ArrayRef)> = Vec::new();
+    let mut structs: BTreeMap<String, Vec<(Arc<Field>, ArrayRef)>> = BTreeMap::new();
+    for ((name, kind), array) in columns.iter().zip(flat.columns()) {
+        let array = cast(array, kind).unwrap();
+        match name.split_once('.') {
+            None => out.push(((*name).to_owned(), array)),
+            Some((parent, child)) => {
+                if !structs.contains_key(parent) {
+                    out.push((parent.to_owned(), Arc::clone(&array)));
+                }
+                let field = Arc::new(Field::new(child, kind.clone(), true));
+                structs.entry(parent.to_owned()).or_default().push((field, array));
+            }
+        }
+    }
+    for (name, array) in &mut out {
+        if let Some(parts) = structs.remove(name) {
+            let (fields, arrays): (Vec<Arc<Field>>, Vec<ArrayRef>) = parts.into_iter().unzip();
+            *array = Arc::new(StructArray::new(Fields::from(fields), arrays, None));
+        }
+    }
+    let fields: Vec<Field> =
+        out.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), out.into_iter().map(|(_, array)| array).collect()).unwrap()
+}
+
+fn data_type(kind: &str) -> DataType {
+    match kind.trim() {
+        "i32" => DataType::Int32,
+        "i64" => DataType::Int64,
+        "utf8" => DataType::Utf8,
+        "bool" => DataType::Boolean,
+        "f64" => DataType::Float64,
+        "dec" => DataType::Decimal128(12, 2),
+        "ts" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "date" => DataType::Date32,
+        "dict" => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        other => panic!("unknown fixture type `{other}`"),
+    }
+}
+
+/// Several row groups, with statistics.
+pub fn parquet(batch: &RecordBatch) -> Vec<u8> {
+    let mut out = Vec::new();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP)).build();
+    let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    out
+}
+
+/// A Delta table of one commit with one file.
+fn delta(folder: &str, batch: &RecordBatch) -> Vec<(String, Vec<u8>)> {
+    let bytes = parquet(batch);
+    let log = delta_log(&batch.schema(), &[("part-0.parquet".to_owned(), bytes.len())]);
+    vec![
+        (format!("{folder}/_delta_log/00000000000000000000.json"), log.into_bytes()),
+        (format!("{folder}/part-0.parquet"), bytes),
+    ]
+}
+
+/// The first commit of a table, naming the files as given.
+pub fn delta_log(schema: &Schema, adds: &[(String, usize)]) -> String {
+    let fields: Vec<serde_json::Value> = schema.fields().iter().map(|field| delta_field(field)).collect();
+    let schema_string = serde_json::json!({ "type": "struct", "fields": fields }).to_string();
+    let mut lines = vec![
+        serde_json::json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
+            "readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz"] } }),
+        serde_json::json!({ "metaData": { "id": "fixture", "format": { "provider": "parquet", "options": {} },
+            "schemaString": schema_string, "partitionColumns": [], "configuration": {}, "createdTime": 0 } }),
+    ];
+    lines.extend(adds.iter().map(|(path, size)| {
+        serde_json::json!({ "add": { "path": path, "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": true } })
+    }));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn delta_field(field: &Field) -> serde_json::Value {
+    serde_json::json!({ "name": field.name(), "type": delta_type(field.data_type()), "nullable": true, "metadata": {} })
+}
+
+fn delta_type(kind: &DataType) -> serde_json::Value {
+    match kind {
+        DataType::Int32 => "integer".into(),
+        DataType::Int64 => "long".into(),
+        DataType::Boolean => "boolean".into(),
+        DataType::Float64 => "double".into(),
+        DataType::Decimal128(p, s) => format!("decimal({p},{s})").into(),
+        DataType::Timestamp(_, _) => "timestamp_ntz".into(),
+        DataType::Date32 => "date".into(),
+        DataType::Struct(fields) => {
+            let fields: Vec<_> = fields.iter().map(|field| delta_field(field)).collect();
+            serde_json::json!({ "type": "struct", "fields": fields })
+        }
+        _ => "string".into(),
+    }
+}

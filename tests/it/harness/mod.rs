@@ -1,0 +1,145 @@
+//! A hermetic gateway from one string. [`check`] is the one place that touches the API; a mesh complains when it goes and something
+//! is left: running statements, reserved memory, spilled files.
+
+mod fixture;
+mod table;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use futures::{StreamExt, TryStreamExt};
+use meshgate::config::Limits;
+use meshgate::diagnostic::{Diagnostic, Kind, Result};
+use meshgate::engine::Engine;
+use meshgate::flight::wire_schema;
+use meshgate::govern::{Current, Generation};
+use meshgate::identity::UsersFile;
+use meshgate::mesh::{self, Files};
+use meshgate::policy::PolicyStore;
+use meshgate::query::{Session, Sessions};
+use meshgate::source::{Sources, Stores};
+use meshgate::telemetry::Clock;
+use object_store::ObjectStore;
+use secrecy::SecretString;
+
+pub use fixture::{Fixture, delta_log, parquet, rows};
+pub use table::render;
+
+/// 2026-01-01T00:00:00Z.
+pub const NOW: i64 = 1_767_225_600_000;
+
+/// A mesh over in-memory stores.
+pub struct Mesh {
+    pub sessions: Arc<Sessions>,
+    pub current: Arc<Current>,
+    pub clock: Clock,
+    pub findings: Vec<Diagnostic>,
+    users: UsersFile,
+    engine: Arc<Engine>,
+    sources: Arc<Sources>,
+}
+
+impl Mesh {
+    pub async fn new(text: &str) -> Self {
+        let fixture = Fixture::parse(text);
+        let stores = fixture.stores().await;
+        let stores = stores.into_iter().map(|(domain, store)| (domain, store as Arc<dyn ObjectStore>)).collect();
+        Self::over(&fixture, stores)
+    }
+
+    /// The same over stores of the caller's, keyed by domain.
+    pub fn over(fixture: &Fixture, stores: BTreeMap<String, Arc<dyn ObjectStore>>) -> Self {
+        let clock = Clock::manual(NOW);
+        let limits = Limits { partitions: 2, ..Limits::default() };
+        let engine = Engine::new(&limits).unwrap();
+        let mut placed = Stores::default();
+        for (domain, store) in stores {
+            let url = format!("s3://{domain}/").parse().unwrap();
+            placed.insert(domain.parse().unwrap(), url, store);
+        }
+        let sources = Arc::new(Sources::new(Arc::clone(&engine), placed, clock.clone()));
+        let (generation, findings) = generation(fixture, &sources);
+        let current = Arc::new(Current::new(generation));
+        let sessions = Sessions::new(Arc::clone(&current), Arc::clone(&engine), limits, clock.clone());
+        let users = UsersFile::parse(&fixture.users, "users.toml").unwrap();
+        Self { sessions, current, clock, findings, users, engine, sources }
+    }
+
+    /// Swaps in other contracts and policies; the data stays.
+    pub fn reload(&self, text: &str) {
+        self.current.swap(generation(&Fixture::parse(text), &self.sources).0);
+    }
+
+    pub fn session(&self, who: &str) -> Arc<Session> {
+        let principal = self.users.principal(who).unwrap_or_else(|| panic!("the fixture has no user `{who}`"));
+        self.sessions.open(principal)
+    }
+
+    /// Batches as they would be encoded.
+    pub async fn batches(&self, who: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        run(&self.session(who), sql).await
+    }
+
+    /// The whole observable answer: header, types and rows, or the error with its hints.
+    pub async fn answer(&self, who: &str, sql: &str) -> String {
+        match self.batches(who, sql).await {
+            Ok(batches) => render(&batches),
+            Err(error) => error_text(&error),
+        }
+    }
+}
+
+/// Plans and runs one statement to its end.
+pub async fn run(session: &Session, sql: &str) -> Result<Vec<RecordBatch>> {
+    let planned = session.plan(sql).await?;
+    let wire = wire_schema(planned.schema());
+    let stream = session.run(&planned, Arc::clone(&wire)).await?;
+    let batches: Vec<RecordBatch> = stream.map(|batch| batch.map(meshgate::query::Egress::into_inner)).try_collect().await?;
+    Ok(if batches.is_empty() { vec![RecordBatch::new_empty(wire)] } else { batches })
+}
+
+pub fn error_text(error: &Diagnostic) -> String {
+    let mut out = format!("{:?}: {}", error.kind, error.message);
+    for hint in &error.hints {
+        write!(out, "\nhint: {hint}").unwrap();
+    }
+    // References are random by design.
+    match out.find("reference ") {
+        Some(start) if error.kind == Kind::Internal => {
+            let end = out[start..].find(')').map_or(out.len(), |length| start + length);
+            out.replace_range(start..end, "reference …");
+            out
+        }
+        _ => out,
+    }
+}
+
+fn generation(fixture: &Fixture, sources: &Arc<Sources>) -> (Arc<Generation>, Vec<Diagnostic>) {
+    let files = Files { root: String::new(), texts: fixture.catalogs.clone() };
+    let snapshot = Arc::new(mesh::load(&files).unwrap());
+    let policies = PolicyStore::load(&files, &snapshot);
+    let findings = snapshot.findings.iter().chain(policies.findings()).cloned().collect();
+    let keys = snapshot.domains.keys().map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
+    (Generation::new(snapshot, policies, Arc::clone(sources) as _, keys), findings)
+}
+
+impl Drop for Mesh {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.engine.reserved_bytes(), 0, "memory is still reserved when the mesh goes");
+        assert_eq!(self.engine.spill_files(), 0, "spilled files are left when the mesh goes");
+    }
+}
+
+/// Asks as `who`, and compares the whole answer; leading white space of the expected lines does not count.
+pub async fn check(mesh: &Mesh, who: &str, sql: &str, expect: &str) {
+    let expected: Vec<&str> = expect.trim().lines().map(str::trim).collect();
+    let answer = mesh.answer(who, sql).await;
+    let got: Vec<&str> = answer.lines().map(str::trim).collect();
+    assert_eq!(got, expected, "\n{who}: {sql}\n{answer}\n");
+}

@@ -1,0 +1,139 @@
+//! The gateway behind a socket, and a client whose received bytes are recorded as they come off the wire.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use futures::TryStreamExt;
+use meshgate::config::{Auth, Limits};
+use meshgate::flight;
+use meshgate::gateway::serve;
+use meshgate::identity::{Authenticator, UsersFile, hash_password};
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{Fixture, Mesh, render};
+
+/// A served mesh. Every user's password is the user's name. It stops when it goes.
+pub struct Served {
+    pub mesh: Mesh,
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    pub async fn start(text: &str) -> Self {
+        Self::start_with(text, Limits { partitions: 2, ..Limits::default() }).await
+    }
+
+    pub async fn start_with(text: &str, limits: Limits) -> Self {
+        let mesh = Mesh::new(text).await;
+        let users = UsersFile::parse(&with_passwords(&Fixture::parse(text).users), "users.toml").unwrap();
+        let auth = Auth { users: "users.toml".into(), anonymous: false, session_seconds: 600 };
+        let authenticator = Arc::new(Authenticator::new(users, &auth, mesh.clock.clone()).unwrap());
+        let service = flight::service(Arc::clone(&mesh.sessions), authenticator, &limits, mesh.clock.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            serve(listener, service, Duration::from_millis(500), stopped).await.unwrap();
+        });
+        Self { mesh, address, stop: Some(stop), server: Some(server) }
+    }
+
+    /// Logs in through a recorder.
+    pub async fn connect(&self, who: &str) -> Recorded {
+        let recorded = Arc::new(Mutex::new(Vec::new()));
+        let proxy = recorder(self.address, Arc::clone(&recorded)).await;
+        let channel = Endpoint::from_shared(format!("http://{proxy}")).unwrap().connect().await.unwrap();
+        let mut client = FlightSqlServiceClient::new(channel);
+        client.handshake(who, who).await.unwrap();
+        Recorded { client, bytes: recorded }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+}
+
+/// A client and every byte that the server sent to it.
+pub struct Recorded {
+    pub client: FlightSqlServiceClient<Channel>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Recorded {
+    pub async fn fetch_batches(&mut self, sql: &str) -> Result<Vec<RecordBatch>, String> {
+        let info = self.client.execute(sql.to_owned(), None).await.map_err(|error| error.to_string())?;
+        assert_eq!((info.total_records, info.total_bytes), (-1, -1), "totals would tell of hidden rows");
+        let ticket = info.endpoint[0].ticket.clone().unwrap();
+        let stream = self.client.do_get(ticket).await.map_err(|error| error.to_string())?;
+        stream.try_collect().await.map_err(|error: arrow_flight::error::FlightError| error.to_string())
+    }
+
+    pub async fn fetch(&mut self, sql: &str) -> Result<String, String> {
+        Ok(render(&self.fetch_batches(sql).await?))
+    }
+
+    pub fn received(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+}
+
+/// Passes bytes on and keeps what comes from the server.
+async fn recorder(server: SocketAddr, recorded: Arc<Mutex<Vec<u8>>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let upstream = TcpStream::connect(server).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = upstream.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            let recorded = Arc::clone(&recorded);
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 64 << 10];
+                while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
+                    recorded.lock().unwrap().extend_from_slice(&buffer[..length]);
+                    if to_client.write_all(&buffer[..length]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Replaces `password = "x"` by the hash of the user's own name.
+fn with_passwords(users: &str) -> String {
+    let mut out = String::new();
+    let mut name = String::new();
+    for line in users.lines() {
+        if let Some(user) = line.trim().strip_prefix("[users.").and_then(|rest| rest.strip_suffix(']')) {
+            user.clone_into(&mut name);
+        }
+        if line.trim().starts_with("password") {
+            let hash = hash_password(&SecretString::from(name.clone())).unwrap();
+            out += &format!("password = \"{hash}\"\n");
+        } else {
+            out += &format!("{line}\n");
+        }
+    }
+    out
+}
