@@ -5,10 +5,12 @@
 //! Rust type names, and values of hidden rows.
 
 mod render;
+mod suggest;
 
 use std::fmt;
 
 pub use render::{render_all, render_human};
+pub use suggest::nearest;
 
 /// What sort of failure this is; the protocol face turns it into a status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

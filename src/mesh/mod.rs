@@ -3,8 +3,14 @@
 //! In: the files of `catalogs/`, read once. Out: every product that can be declared, and every finding. One broken contract
 //! takes out its product only. Absent on purpose: principals, policy, the query engine.
 
+mod conflict;
+mod declare;
 mod files;
+mod load;
+mod reference;
 mod snapshot;
+mod table;
 
 pub use files::Files;
+pub use load::load;
 pub use snapshot::{AttributeDeclaration, AttributeType, Domain, Mesh, Product, ProductFault, Snapshot, TableEntry};

@@ -1,0 +1,171 @@
+//! Files → [`Snapshot`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::conflict::{self, Candidate};
+use super::{Domain, Files, Mesh, Product, ProductFault, Snapshot, declare, reference, table};
+use crate::contract::{Words, check};
+use crate::diagnostic::{Diagnostic, Kind, Severity};
+use crate::name::{DomainName, QualifiedProduct};
+
+/// The folder of policies that speak of all domains.
+const GOVERNANCE: &str = "governance";
+
+/// Checks everything. A broken contract takes out its own product, a broken `domain.yaml` its domain.
+///
+/// # Errors
+/// Only where `mesh.yaml` is missing or has an error: every other file leans on the words it declares.
+pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
+    let Some(text) = files.texts.get("mesh.yaml") else {
+        let message = if files.root.is_empty() {
+            "there is no `mesh.yaml`".to_owned()
+        } else {
+            format!("there is no `mesh.yaml` in `{}`", files.root)
+        };
+        return Err(vec![
+            Diagnostic::error(Kind::NotFound, message)
+                .hint("name the folder that holds it; docs/CONTRACTS.md shows the smallest one"),
+        ]);
+    };
+    let mesh = declare::mesh(text, &files.display("mesh.yaml"))?;
+    let mut findings = Vec::new();
+    let mut faults = Vec::new();
+    let mut domains = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for folder in folders(files) {
+        let Ok(name) = folder.parse::<DomainName>().map_err(|error| {
+            let first = files.texts.keys().find(|path| path.starts_with(&format!("{folder}/")));
+            let place = declare::start(&files.display(first.map_or(folder, String::as_str)));
+            findings.push(Diagnostic::from(error).at(place));
+        }) else {
+            continue;
+        };
+        let domain = load_domain(files, &name, &mut findings);
+        let usable = domain.is_some();
+        domains.extend(domain.map(|domain| (name.clone(), domain)));
+        load_contracts(files, &mesh, &name, usable, &mut candidates, &mut faults, &mut findings);
+    }
+    stray_files(files, &mut findings);
+    let candidates = conflict::settle(candidates, &mut faults, &mut findings);
+    let (tables, products) = register(&candidates, &mut findings);
+    reference::check(&candidates, &tables, &mut findings);
+    findings.sort_by(|a, b| (&a.place, a.severity, &a.message).cmp(&(&b.place, b.severity, &b.message)));
+    faults.sort_by(|a, b| (&a.domain, &a.product, &a.file).cmp(&(&b.domain, &b.product, &b.file)));
+    Ok(Snapshot { mesh, domains, products, tables, faults, findings, digest: digest(files) })
+}
+
+fn register(
+    candidates: &[Candidate],
+    findings: &mut Vec<Diagnostic>,
+) -> (BTreeMap<crate::name::QualifiedTable, super::TableEntry>, Vec<Arc<Product>>) {
+    let products: Vec<Arc<Product>> = candidates
+        .iter()
+        .map(|candidate| {
+            let contract = Arc::clone(&candidate.contract);
+            let name = QualifiedProduct { domain: contract.domain.clone(), product: contract.product.clone() };
+            Arc::new(Product { name, contract })
+        })
+        .collect();
+    (table::register(&products, candidates, findings), products)
+}
+
+/// First path components that hold YAML or policies.
+fn folders(files: &Files) -> BTreeSet<&str> {
+    let first = files.texts.keys().filter_map(|path| path.split_once('/').map(|(folder, _)| folder));
+    first.filter(|folder| *folder != GOVERNANCE).collect()
+}
+
+fn load_domain(files: &Files, name: &DomainName, findings: &mut Vec<Diagnostic>) -> Option<Domain> {
+    let path = format!("{name}/domain.yaml");
+    let Some(text) = files.texts.get(&path) else {
+        findings.push(
+            Diagnostic::error(Kind::Invalid, format!("the domain `{name}` has no `domain.yaml`"))
+                .hint("add one with `name`, `owner` and `support`; docs/CONTRACTS.md shows it")
+                .at(declare::start(&files.display(&path))),
+        );
+        return None;
+    };
+    declare::domain(text, &files.display(&path), name, findings)
+}
+
+fn load_contracts(
+    files: &Files,
+    mesh: &Mesh,
+    domain: &DomainName,
+    usable: bool,
+    candidates: &mut Vec<Candidate>,
+    faults: &mut Vec<ProductFault>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let words = Words {
+        tags: &mesh.tags,
+        classifications: &mesh.classifications,
+        default_classification: &mesh.default_classification,
+    };
+    let prefix = format!("{domain}/");
+    for (path, text) in files.texts.iter().filter(|(path, _)| path.starts_with(&prefix)) {
+        let Some(stem) = contract_stem(path) else { continue };
+        let file = files.display(path);
+        let checked = check(text, &file, domain, words);
+        let product = checked.product.unwrap_or_else(|| stem.to_owned());
+        let first = checked.findings.iter().filter(|f| f.severity == Severity::Error).min_by_key(|f| &f.place);
+        let why = match (&checked.contract, first) {
+            (Some(_), _) if usable => None,
+            (Some(_), _) => {
+                Some(format!("the domain's `domain.yaml` is missing or has an error ({domain}/domain.yaml)"))
+            }
+            (None, Some(first)) => Some(first.message.clone()),
+            (None, None) => Some("its contract could not be read".to_owned()),
+        };
+        findings.extend(checked.findings);
+        match (checked.contract, why) {
+            (Some(contract), None) => {
+                candidates.push(Candidate { contract: Arc::new(contract), places: checked.places });
+            }
+            (_, why) => {
+                faults.push(ProductFault { domain: domain.clone(), product, file, why: why.unwrap_or_default() })
+            }
+        }
+    }
+}
+
+/// `sales/orders.odcs.yaml` → `orders`.
+fn contract_stem(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next()?;
+    name.strip_suffix(".odcs.yaml").or_else(|| name.strip_suffix(".odcs.yml"))
+}
+
+/// YAML that nobody reads is most often a misspelt ending.
+fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
+    for path in files.texts.keys() {
+        let known = path == "mesh.yaml"
+            || path.starts_with("governance/")
+            || path.ends_with(".cedar")
+            || path.contains("/policies/")
+            || [".odps.yaml", ".odps.yml", ".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
+            || contract_stem(path).is_some() && path.contains('/')
+            || path.split_once('/').is_some_and(|(_, rest)| rest == "domain.yaml");
+        if !known {
+            findings.push(
+                Diagnostic::warning(Kind::Invalid, format!("`{path}` is not read"))
+                    .hint("contracts lie in a domain's folder and end in `.odcs.yaml`; a domain is described by `domain.yaml`")
+                    .at(declare::start(&files.display(path))),
+            );
+        }
+    }
+}
+
+/// SHA-256 over paths and texts, each with its length so that no two sets of files run together.
+fn digest(files: &Files) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (path, text) in files.texts.iter().filter(|(path, _)| !path.ends_with(".cedar")) {
+        for part in [path, text] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,78 @@
+//! Foreign keys: do their targets exist? A warning only, since the other side may come later.
+
+use std::collections::BTreeMap;
+
+use super::TableEntry;
+use super::conflict::Candidate;
+use crate::contract::{Contract, Dataset};
+use crate::diagnostic::{Diagnostic, Kind, nearest};
+use crate::name::{DatasetName, DomainName, QualifiedTable};
+
+pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEntry>, findings: &mut Vec<Diagnostic>) {
+    for candidate in candidates {
+        let contract = &candidate.contract;
+        for (dataset, places) in contract.datasets.iter().zip(&candidate.places.references) {
+            for (reference, place) in dataset.references.iter().zip(places) {
+                for target in &reference.targets {
+                    if exists(target, contract, tables) {
+                        continue;
+                    }
+                    let known = tables.values().map(|entry| entry.table.to_string()).collect::<Vec<_>>();
+                    let given = target.rsplit_once('.').map_or(target.as_str(), |(table, _)| table);
+                    let hint = match nearest(given, known.iter().map(String::as_str)) {
+                        Some(word) if word != given => format!("did you mean the dataset `{word}`?"),
+                        _ => "write `dataset.column`, or `domain.dataset.column` for another domain".to_owned(),
+                    };
+                    findings.push(
+                        Diagnostic::warning(
+                            Kind::Invalid,
+                            format!("the key points to `{target}`, which is not served"),
+                        )
+                        .hint(hint)
+                        .at(place.clone()),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// `customers.customer_id` here or in the same domain, `sales.customers.customer_id`, `schema/customers/properties/customer_id`;
+/// a file before `#` is taken as part of the same mesh.
+fn exists(target: &str, contract: &Contract, tables: &BTreeMap<QualifiedTable, TableEntry>) -> bool {
+    let target = target.rsplit('#').next().unwrap_or(target).trim_start_matches('/');
+    if let Some(rest) = target.strip_prefix("schema/") {
+        let parts: Vec<&str> = rest.split('/').collect();
+        return match parts.as_slice() {
+            [table, "properties", column, ..] => in_domain(&contract.domain, table, column, contract, tables),
+            _ => false,
+        };
+    }
+    let parts: Vec<&str> = target.split('.').collect();
+    match parts.as_slice() {
+        [table, column, rest @ ..] => {
+            in_domain(&contract.domain, table, column, contract, tables)
+                || rest.first().is_some_and(|third| {
+                    table.parse::<DomainName>().is_ok_and(|domain| in_domain(&domain, column, third, contract, tables))
+                })
+        }
+        _ => false,
+    }
+}
+
+fn in_domain(
+    domain: &DomainName,
+    table: &str,
+    column: &str,
+    contract: &Contract,
+    tables: &BTreeMap<QualifiedTable, TableEntry>,
+) -> bool {
+    let has = |dataset: &Dataset| dataset.columns.iter().any(|c| c.name.as_str() == column);
+    if *domain == contract.domain
+        && contract.datasets.iter().any(|dataset| dataset.name.as_str() == table && has(dataset))
+    {
+        return true;
+    }
+    let Ok(table) = table.parse::<DatasetName>() else { return false };
+    tables.get(&QualifiedTable { domain: domain.clone(), table }).is_some_and(|entry| has(entry.dataset()))
+}
