@@ -34,6 +34,16 @@ impl Principal {
         Self { name, roles, attributes }
     }
 
+    /// A caller for the tests of other folders.
+    #[cfg(test)]
+    pub(crate) fn for_tests(name: &str, roles: &[&str], attributes: &[(&str, AttributeValue)]) -> Self {
+        Self::new(
+            name.parse().unwrap(),
+            roles.iter().map(|role| role.parse().unwrap()).collect(),
+            attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        )
+    }
+
     pub fn name(&self) -> &PrincipalName {
         &self.name
     }

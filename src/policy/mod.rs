@@ -2,7 +2,27 @@
 //!
 //! In: policy files, the mesh's snapshot, a principal. Out: for every leaf column what is offered, what is capped,
 //! and under which condition over the row. Absent on purpose: tables, expressions of the query engine, object stores.
+//!
+//! At load a file becomes [`document`] parts, [`lint`] holds them to the [`vocabulary`] of the mesh, and Cedar validates
+//! each against the [`schema`] of every dataset in its [`scope`]; the result is the [`PolicyStore`]. A question goes
+//! [`authorize`] → [`entities`] → Cedar's partial evaluation → [`residual`] → [`simplify`] → [`Decision`].
 
+// files → store
+mod document;
+mod fit;
+mod lint;
+mod load;
+mod schema;
+mod scope;
+mod store;
+mod vocabulary;
+// question → decision
+mod authorize;
+mod entities;
+mod literal;
+mod residual;
+mod simplify;
+// what crosses to the engine
 mod condition;
 mod decision;
 mod mask;
@@ -10,3 +30,7 @@ mod mask;
 pub use condition::{Comparison, Condition, Literal, PatternPart, Term};
 pub use decision::{Clause, ColumnRules, Decision, Exposed, Rule};
 pub use mask::{Mask, Revealing};
+pub use store::PolicyStore;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! One question: what may this principal see of this dataset?
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use cedar_policy::PolicySet;
+
+use super::condition::Condition;
+use super::decision::{Clause, ColumnRules, Decision, Exposed, Rule};
+use super::document::Stated;
+use super::entities::{Asked, product_tags};
+use super::fit::{CellFacts, fits};
+use super::mask::Mask;
+use super::residual;
+use super::schema::leaves;
+use super::scope::speaks_of;
+use super::simplify::simplify;
+use super::store::{Guarded, PolicyStore, Prepared};
+use crate::contract::Column;
+use crate::identity::Principal;
+use crate::mesh::{Product, TableEntry};
+use crate::name::ColumnPath;
+
+impl PolicyStore {
+    /// What policy says of one principal and one dataset. `now` is in milliseconds since the epoch.
+    ///
+    /// Whatever goes wrong hides the dataset; the reason is in the decision, for the audit and the log.
+    pub fn authorize(&self, principal: &Principal, purpose: &str, now: i64, entry: &TableEntry) -> Decision {
+        let outcome = self.decide(principal, purpose, now, entry);
+        match outcome {
+            Ok(exposed) if exposed.columns.iter().any(|column| !column.offers.is_empty()) => Decision::Exposed(exposed),
+            Ok(_) => Decision::Hidden { why: "no policy shows any of it".to_owned() },
+            Err(why) => {
+                tracing::warn!(table = %entry.table, principal = %principal.name(), %why, "dataset denied");
+                Decision::Hidden { why }
+            }
+        }
+    }
+
+    /// May this principal know that the product exists? `Action::"discover"` alone; a satisfied `read` implies it too.
+    pub fn discover(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
+        self.satisfied("discover", principal, (purpose, now), product).unwrap_or_else(|why| {
+            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "discovery denied");
+            false
+        })
+    }
+
+    fn satisfied(
+        &self,
+        action: &str,
+        principal: &Principal,
+        session: (&str, i64),
+        product: &Product,
+    ) -> Result<bool, String> {
+        if self.refuses_to_serve {
+            return Err("a governance file is not valid Cedar".to_owned());
+        }
+        if let Some(why) = self.refused(|reach| reach.product(&product.name)) {
+            return Err(why.to_owned());
+        }
+        let policies: Vec<&Stated> = self
+            .policies
+            .iter()
+            .filter(|policy| policy.is_about(action) && policy.reach.product(&product.name))
+            .filter(|policy| speaks_of(&policy.pst.principal, principal))
+            .collect();
+        if !policies.iter().any(|policy| policy.is_permit()) {
+            return Ok(false);
+        }
+        let schema = self.products.get_or_init(|| {
+            let others = self.policies.iter().flat_map(|policy| policy.mentions.row_types.clone()).collect();
+            self.base.products(&others)
+        });
+        let schema = schema.as_ref().map_err(Clone::clone)?;
+        let set = Self::set(policies)?;
+        let asked = Asked::product(&self.mesh, schema, principal, product, session)?;
+        let request = asked.request(action, None, product, schema)?;
+        let response = set.tpe(&request, &asked.entities, schema).map_err(|error| error.to_string())?;
+        if response.error_permits().next().is_some() || response.error_forbids().next().is_some() {
+            return Err("a policy fails for this caller".to_owned());
+        }
+        // Nothing is unknown here, so a residual means that something went wrong: it permits nothing and forbids all.
+        let forbidden = response.true_forbids().next().is_some() || response.residual_forbids().next().is_some();
+        Ok(!forbidden && response.true_permits().next().is_some())
+    }
+
+    fn decide(&self, principal: &Principal, purpose: &str, now: i64, entry: &TableEntry) -> Result<Exposed, String> {
+        if self.refuses_to_serve {
+            return Err("a governance file is not valid Cedar".to_owned());
+        }
+        let guarded =
+            self.tables.get(&entry.table).ok_or("the dataset is not one that these policies were checked for")?;
+        if let Some(why) = &guarded.denied {
+            return Err(why.clone());
+        }
+        let policies: Vec<&Stated> = guarded
+            .policies
+            .iter()
+            .filter_map(|at| self.policies.get(*at))
+            .filter(|policy| speaks_of(&policy.pst.principal, principal))
+            .collect();
+        if !policies.iter().any(|policy| policy.is_permit()) {
+            return Ok(Exposed { columns: Vec::new(), policies: Vec::new(), reads_clock: false });
+        }
+        let prepared = guarded.prepared(&self.base)?;
+        let question = Question {
+            guarded,
+            prepared,
+            by_id: policies.iter().map(|policy| (policy.id.as_str(), *policy)).collect(),
+            set: Self::set(policies.iter().copied())?,
+            asked: Asked::rows(
+                &self.mesh,
+                &prepared.schema,
+                principal,
+                guarded.product(),
+                &prepared.row.row_type,
+                (purpose, now),
+            )?,
+        };
+        let columns = question.columns(policies.iter().any(|policy| policy.mentions.column_name))?;
+        let named: BTreeSet<String> = columns
+            .iter()
+            .flat_map(|column| column.offers.iter().chain(&column.caps))
+            .flat_map(|rule| rule.when.iter().map(|clause| clause.policy.clone()))
+            .collect();
+        Ok(Exposed {
+            columns,
+            policies: named.into_iter().collect(),
+            reads_clock: policies.iter().any(|policy| policy.mentions.clock),
+        })
+    }
+}
+
+struct Question<'a> {
+    guarded: &'a Guarded,
+    prepared: &'a Prepared,
+    by_id: HashMap<&'a str, &'a Stated>,
+    set: PolicySet,
+    asked: Asked,
+}
+
+/// What policies leave of one group of columns that look alike to them.
+#[derive(Default)]
+struct Verdict {
+    offers: BTreeMap<Mask, Vec<Clause>>,
+    caps: BTreeMap<Mask, Vec<Clause>>,
+}
+
+impl Question<'_> {
+    fn columns(&self, by_name: bool) -> Result<Vec<ColumnRules>, String> {
+        let mut verdicts: HashMap<(BTreeSet<String>, String, Option<ColumnPath>), Verdict> = HashMap::new();
+        let mut columns = Vec::new();
+        for leaf in leaves(self.guarded.entry.dataset()) {
+            let facts = CellFacts::new(self.guarded.product(), &leaf.path, leaf.column);
+            let key = (facts.tags.clone(), facts.classification.clone(), by_name.then(|| leaf.path.clone()));
+            if !verdicts.contains_key(&key) {
+                verdicts.insert(key.clone(), self.verdict(&facts)?);
+            }
+            let verdict = verdicts.get(&key).ok_or("a group of columns was lost")?;
+            columns.push(verdict.rules(leaf.path, leaf.column));
+        }
+        Ok(columns)
+    }
+
+    fn verdict(&self, facts: &CellFacts) -> Result<Verdict, String> {
+        let schema = &self.prepared.schema;
+        let request = self.asked.request("read", Some(facts), self.guarded.product(), schema)?;
+        let response = self.set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
+        // Cedar skips a policy that fails, so a forbid would vanish.
+        if let Some(id) = response.error_permits().chain(response.error_forbids()).next() {
+            return Err(format!("policy `{id}` fails for this caller"));
+        }
+        let mut verdict = Verdict::default();
+        for id in response.true_permits().chain(response.true_forbids()) {
+            verdict.add(self.policy(&id.to_string())?, Condition::Const(true), self.prepared);
+        }
+        for residual in response.residual_policies() {
+            let policy = self.policy(&residual.id().to_string())?;
+            let condition = residual::condition(&residual, &self.prepared.row)
+                .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
+            verdict.add(policy, condition, self.prepared);
+        }
+        for clauses in verdict.offers.values_mut().chain(verdict.caps.values_mut()) {
+            clauses.sort_by(|a, b| a.policy.cmp(&b.policy));
+        }
+        Ok(verdict)
+    }
+
+    fn policy(&self, id: &str) -> Result<&Stated, String> {
+        self.by_id.get(id).copied().ok_or_else(|| format!("policy `{id}` was not asked"))
+    }
+}
+
+impl Verdict {
+    fn add(&mut self, policy: &Stated, condition: Condition, prepared: &Prepared) {
+        if condition == Condition::Const(false) {
+            return;
+        }
+        let condition = keep_promises(policy, condition, prepared);
+        let rules = if policy.is_permit() { &mut self.offers } else { &mut self.caps };
+        rules.entry(policy.mask).or_default().push(Clause { policy: policy.id.clone(), condition });
+    }
+
+    /// The rules of one column: offers that fit its type, without those that another always outdoes.
+    fn rules(&self, path: ColumnPath, column: &Column) -> ColumnRules {
+        let fitting = self.offers.iter().filter(|(mask, _)| fits(**mask, &column.data_type));
+        let offers = until_certain(fitting);
+        let caps = until_certain(self.caps.iter().rev());
+        let hidden = caps.first().is_some_and(|rule| rule.mask == Mask::Hidden && is_certain(&rule.when));
+        if offers.is_empty() || hidden {
+            return ColumnRules { path, offers: Vec::new(), caps: Vec::new() };
+        }
+        ColumnRules { path, offers, caps }
+    }
+}
+
+fn until_certain<'a>(rules: impl Iterator<Item = (&'a Mask, &'a Vec<Clause>)>) -> Vec<Rule> {
+    let mut out = Vec::new();
+    for (mask, when) in rules {
+        out.push(Rule { mask: *mask, when: when.clone() });
+        if is_certain(when) {
+            break;
+        }
+    }
+    out
+}
+
+fn is_certain(when: &[Clause]) -> bool {
+    when.iter().any(|clause| clause.condition == Condition::Const(true))
+}
+
+/// Cedar takes `resource has region` for granted where the contract requires the column; the data may break that
+/// promise, and then a permit must not hold and a forbid must.
+fn keep_promises(policy: &Stated, condition: Condition, prepared: &Prepared) -> Condition {
+    let mut parts = vec![];
+    for (path, _) in &prepared.row.columns {
+        let name = path.to_string();
+        if policy.mentions.has.contains(&name) && prepared.required.contains(&name) {
+            let there = Condition::Has(path.clone());
+            parts.push(if policy.is_permit() { there } else { Condition::Not(Box::new(there)) });
+        }
+    }
+    if parts.is_empty() {
+        return condition;
+    }
+    parts.push(condition);
+    simplify(if policy.is_permit() { Condition::And(parts) } else { Condition::Or(parts) })
+}
+
+impl CellFacts {
+    pub(super) fn new(product: &Product, path: &ColumnPath, column: &Column) -> Self {
+        Self {
+            name: path.to_string(),
+            tags: column.tags.iter().map(ToString::to_string).collect(),
+            classification: column.classification.to_string(),
+            product: product.name.to_string(),
+            product_tags: product_tags(product),
+            product_classification: product.contract.classification.to_string(),
+            product_status: product.contract.status.as_str().to_owned(),
+            product_version: product.contract.version.to_string(),
+        }
+    }
+}

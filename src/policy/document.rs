@@ -1,0 +1,165 @@
+//! One `.cedar` file → policies with their heads read, and where everything stands.
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::pst::{Effect, Template};
+use cedar_policy::{Policy, PolicyId, PolicySet};
+
+use super::lint::Mentions;
+use super::mask::Mask;
+use super::scope::Reach;
+use crate::diagnostic::{Diagnostic, Kind, Place};
+
+/// A policy as its file states it, not yet checked against the mesh.
+#[derive(Debug, Clone)]
+pub(super) struct Stated {
+    pub id: String,
+    pub cedar: Policy,
+    pub pst: Template,
+    pub mask: Mask,
+    pub actions: Vec<&'static str>,
+    pub reach: Reach,
+    pub mentions: Mentions,
+    pub place: Place,
+}
+
+impl Stated {
+    pub fn is_permit(&self) -> bool {
+        self.pst.effect == Effect::Permit
+    }
+
+    pub fn is_about(&self, action: &str) -> bool {
+        self.actions.contains(&action)
+    }
+}
+
+/// A file's text, for places.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub file: &'a str,
+    pub text: &'a str,
+}
+
+impl Text<'_> {
+    /// The place of a byte offset.
+    pub fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Place {
+            file: self.file.to_owned(),
+            line: count(before.matches('\n').count()).saturating_add(1),
+            column: count(before.get(line_start..).unwrap_or_default().chars().count()).saturating_add(1),
+        }
+    }
+}
+
+/// One policy of a file with the span of its text.
+pub(super) struct Part {
+    pub cedar: Policy,
+    pub start: usize,
+    pub source: String,
+}
+
+/// Splits a file into its policies, in the order of the text.
+///
+/// # Errors
+/// One finding for each place where the file is not Cedar, or holds a template.
+pub(super) fn parse(text: Text<'_>) -> Result<Vec<Part>, Vec<Diagnostic>> {
+    let set: PolicySet = text.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
+        errors
+            .iter()
+            .map(|error| {
+                let detail = DetailedError::from(error);
+                cedar_finding(text, &detail, "the file is not valid Cedar")
+            })
+            .collect::<Vec<_>>()
+    })?;
+    if let Some(template) = set.templates().next() {
+        let start = text.text.find(template.to_cedar().trim()).unwrap_or_default();
+        return Err(vec![
+            Diagnostic::error(Kind::Invalid, "policy templates are not supported")
+                .hint("write the entity instead of `?principal` or `?resource`")
+                .at(text.place(start)),
+        ]);
+    }
+    let mut policies: Vec<&Policy> = set.policies().collect();
+    policies.sort_by_key(|policy| policy.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(0));
+    let mut cursor = 0;
+    let mut parts = Vec::new();
+    for policy in policies {
+        let source = policy.to_string().trim().to_owned();
+        let rest = text.text.get(cursor..).unwrap_or_default();
+        let start = cursor + rest.find(&source).unwrap_or_default();
+        cursor = start + source.len();
+        parts.push(Part { cedar: policy.clone(), start, source });
+    }
+    Ok(parts)
+}
+
+/// A finding in Cedar's own words at Cedar's own place.
+pub(super) fn cedar_finding(text: Text<'_>, detail: &DetailedError, lead: &str) -> Diagnostic {
+    let offset = detail.source_locations.first().map_or(0, |location| location.loc.start);
+    let mut finding =
+        Diagnostic::error(Kind::Invalid, format!("{lead}: {}", lower_first(&detail.message))).at(text.place(offset));
+    if let Some(help) = &detail.help {
+        finding = finding.hint(lower_first(help));
+    }
+    finding
+}
+
+fn lower_first(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// The id and mask of a policy.
+///
+/// # Errors
+/// What is wrong with its annotations, and the hint.
+pub(super) fn annotations(policy: &Policy, effect: Effect) -> Result<(String, Mask), Vec<(String, String)>> {
+    let mut problems = Vec::new();
+    let id = policy.annotation("id").unwrap_or_default().to_owned();
+    if id.trim().is_empty() {
+        problems
+            .push(("the policy has no `@id`".to_owned(), "name it, for example `@id(\"analysts-read\")`".to_owned()));
+    }
+    for (name, _) in policy.annotations() {
+        if !matches!(name, "id" | "mask") {
+            problems.push((
+                format!("`@{name}` is not an annotation of this mesh"),
+                "annotations are `@id(\"…\")` and `@mask(\"…\")`".to_owned(),
+            ));
+        }
+    }
+    let mask = match (policy.annotation("mask").map(str::parse::<Mask>), effect) {
+        (None, Effect::Permit) => Mask::Clear,
+        (None, Effect::Forbid) => Mask::Hidden,
+        (Some(Err(why)), _) => {
+            problems.push(("the policy's mask cannot be read".to_owned(), why));
+            Mask::Hidden
+        }
+        (Some(Ok(Mask::Hidden)), Effect::Permit) => {
+            problems.push((
+                "a permit cannot offer `hidden`".to_owned(),
+                "leave the columns out of its condition, or write a forbid".to_owned(),
+            ));
+            Mask::Hidden
+        }
+        (Some(Ok(mask)), Effect::Forbid) if mask < Mask::Hash => {
+            problems.push((
+                format!("a forbid cannot cap at `{mask}`"),
+                "a cap is one of `hash`, `redact`, `null`, `hidden`".to_owned(),
+            ));
+            Mask::Hidden
+        }
+        (Some(Ok(mask)), _) => mask,
+    };
+    if problems.is_empty() { Ok((id, mask)) } else { Err(problems) }
+}
+
+pub(super) fn named(policy: &Policy, id: &str) -> Policy {
+    policy.new_id(PolicyId::new(id))
+}

@@ -1,0 +1,238 @@
+//! A checked contract as Cedar types: one schema for each dataset, and one for products as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::datatypes::DataType;
+use cedar_policy::Schema;
+use serde_json::{Map, Value, json};
+
+use crate::contract::{Column, Dataset};
+use crate::mesh::{AttributeType, Mesh};
+use crate::name::{ColumnPath, DomainName};
+
+/// What Cedar calls the value of a column (POLICY section 1); columns of any other type are no attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellKind {
+    Bool,
+    Long,
+    String,
+    Decimal,
+    Datetime,
+    StringSet,
+    Record,
+}
+
+pub(super) fn cell_kind(data_type: &DataType) -> Option<CellKind> {
+    use DataType as T;
+    Some(match data_type {
+        T::Boolean => CellKind::Bool,
+        T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64 => CellKind::Long,
+        T::Utf8 | T::LargeUtf8 | T::Utf8View => CellKind::String,
+        T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => CellKind::Decimal,
+        T::Date32 | T::Date64 | T::Timestamp(..) => CellKind::Datetime,
+        T::List(item) | T::LargeList(item) if cell_kind(item.data_type()) == Some(CellKind::String) => {
+            CellKind::StringSet
+        }
+        T::Struct(_) => CellKind::Record,
+        _ => return None,
+    })
+}
+
+/// A column as policy decides it: top-level, or a field of a struct. Lists and maps are one cell.
+#[derive(Debug, Clone)]
+pub(super) struct Leaf<'a> {
+    pub path: ColumnPath,
+    pub column: &'a Column,
+}
+
+/// Leaf columns in contract order.
+pub(super) fn leaves(dataset: &Dataset) -> Vec<Leaf<'_>> {
+    let mut out = Vec::new();
+    for (path, column) in paths(dataset) {
+        if column.fields.is_empty() {
+            out.push(Leaf { path, column });
+        }
+    }
+    out
+}
+
+/// Every column and field, structs before what is in them.
+pub(super) fn paths(dataset: &Dataset) -> Vec<(ColumnPath, &Column)> {
+    fn descend<'a>(columns: &'a [Column], parent: Option<&ColumnPath>, out: &mut Vec<(ColumnPath, &'a Column)>) {
+        for column in columns {
+            let path = match parent {
+                Some(parent) => parent.child(column.name.clone()),
+                None => ColumnPath::root(column.name.clone()),
+            };
+            out.push((path.clone(), column));
+            descend(&column.fields, Some(&path), out);
+        }
+    }
+    let mut out = Vec::new();
+    descend(&dataset.columns, None, &mut out);
+    out
+}
+
+/// The name of an entity type of rows: `sales::orders`.
+pub(super) fn row_type(domain: &str, dataset: &str) -> String {
+    format!("{domain}::{dataset}")
+}
+
+/// The vocabulary that every schema of one mesh shares.
+#[derive(Debug, Clone)]
+pub(super) struct SchemaBase {
+    roles: Vec<String>,
+    domains: Vec<String>,
+    user: Value,
+}
+
+impl SchemaBase {
+    pub fn new<'a>(mesh: &Mesh, domains: impl Iterator<Item = &'a DomainName>) -> Self {
+        let attributes: Map<String, Value> = mesh
+            .principal_attributes
+            .iter()
+            .map(|(name, declared)| {
+                let mut kind = match declared.kind {
+                    AttributeType::Bool => json!({ "type": "Boolean" }),
+                    AttributeType::Long => json!({ "type": "Long" }),
+                    AttributeType::String => json!({ "type": "String" }),
+                    AttributeType::StringSet => json!({ "type": "Set", "element": { "type": "String" } }),
+                };
+                if let Value::Object(kind) = &mut kind {
+                    kind.insert("required".to_owned(), Value::Bool(declared.required));
+                }
+                (name.clone(), kind)
+            })
+            .collect();
+        Self {
+            roles: mesh.roles.iter().map(ToString::to_string).collect(),
+            domains: domains.map(ToString::to_string).collect(),
+            user: json!({ "memberOfTypes": ["Role"], "shape": { "type": "Record", "attributes": attributes } }),
+        }
+    }
+
+    /// The schema for `read` of one dataset. `others` are further row types that its policies name; they get no attributes.
+    pub fn dataset(&self, domain: &str, dataset: &Dataset, others: &BTreeSet<String>) -> Result<Schema, String> {
+        let this = row_type(domain, dataset.name.as_str());
+        let shape = json!({
+            "memberOfTypes": ["Product"],
+            "shape": { "type": "Record", "attributes": attributes(&dataset.columns) },
+        });
+        let read = json!({ "appliesTo": {
+            "principalTypes": ["User"],
+            "resourceTypes": [this],
+            "context": { "type": "Record", "attributes": {
+                "column": record(&[("name", text()), ("tags", texts()), ("classification", text())]),
+                "product": product_facts(true),
+                "purpose": text(),
+                "now": { "type": "Extension", "name": "datetime" },
+            } },
+        } });
+        let actions = json!({ "read": read, "discover": {}, "audit": {}, "edit": {} });
+        self.schema(&actions, Some((&this, shape)), others)
+    }
+
+    /// The schema for `discover`, `audit` and `edit` of products.
+    pub fn products(&self, others: &BTreeSet<String>) -> Result<Schema, String> {
+        let whole = json!({ "appliesTo": {
+            "principalTypes": ["User"],
+            "resourceTypes": ["Product"],
+            "context": { "type": "Record", "attributes": {
+                "product": product_facts(true),
+                "purpose": text(),
+                "now": { "type": "Extension", "name": "datetime" },
+            } },
+        } });
+        let actions = json!({ "read": {}, "discover": whole, "audit": whole, "edit": whole });
+        self.schema(&actions, None, others)
+    }
+
+    fn schema(
+        &self,
+        actions: &Value,
+        this: Option<(&str, Value)>,
+        others: &BTreeSet<String>,
+    ) -> Result<Schema, String> {
+        let mut namespaces: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+        for other in others {
+            if let Some((domain, name)) = other.split_once("::") {
+                let stub = json!({ "memberOfTypes": ["Product"] });
+                namespaces.entry(domain.to_owned()).or_default().insert(name.to_owned(), stub);
+            }
+        }
+        if let Some((row, shape)) = this
+            && let Some((domain, name)) = row.split_once("::")
+        {
+            namespaces.entry(domain.to_owned()).or_default().insert(name.to_owned(), shape);
+        }
+        let mut schema = Map::new();
+        let mut product = product_facts(false);
+        if let Value::Object(product) = &mut product {
+            product.remove("required");
+        }
+        schema.insert(
+            String::new(),
+            json!({
+                "entityTypes": {
+                    "Role": closed(&self.roles),
+                    "Domain": closed(&self.domains),
+                    "Product": { "memberOfTypes": ["Domain"], "shape": product },
+                    "User": self.user,
+                },
+                "actions": actions,
+            }),
+        );
+        for (domain, types) in namespaces {
+            schema.insert(domain, json!({ "entityTypes": types, "actions": {} }));
+        }
+        Schema::from_json_value(Value::Object(schema)).map_err(|error| error.to_string())
+    }
+}
+
+/// An enum entity type; Cedar knows no empty ones, and a type without entities is as closed.
+fn closed(words: &[String]) -> Value {
+    if words.is_empty() { json!({}) } else { json!({ "enum": words }) }
+}
+
+fn text() -> Value {
+    json!({ "type": "String" })
+}
+
+fn texts() -> Value {
+    json!({ "type": "Set", "element": { "type": "String" } })
+}
+
+fn record(fields: &[(&str, Value)]) -> Value {
+    let attributes: Map<String, Value> = fields.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect();
+    json!({ "type": "Record", "attributes": attributes })
+}
+
+/// What policy may ask of a product; in the context also its name.
+fn product_facts(named: bool) -> Value {
+    let mut fields = vec![("tags", texts()), ("classification", text()), ("status", text()), ("version", text())];
+    if named {
+        fields.push(("name", text()));
+    }
+    record(&fields)
+}
+
+fn attributes(columns: &[Column]) -> Map<String, Value> {
+    let mut out = Map::new();
+    for column in columns {
+        let Some(kind) = cell_kind(&column.data_type) else { continue };
+        let mut attribute = match kind {
+            CellKind::Bool => json!({ "type": "Boolean" }),
+            CellKind::Long => json!({ "type": "Long" }),
+            CellKind::String => text(),
+            CellKind::Decimal => json!({ "type": "Extension", "name": "decimal" }),
+            CellKind::Datetime => json!({ "type": "Extension", "name": "datetime" }),
+            CellKind::StringSet => texts(),
+            CellKind::Record => json!({ "type": "Record", "attributes": attributes(&column.fields) }),
+        };
+        if let Value::Object(attribute) = &mut attribute {
+            attribute.insert("required".to_owned(), Value::Bool(column.required));
+        }
+        out.insert(column.name.to_string(), attribute);
+    }
+    out
+}

@@ -1,0 +1,124 @@
+//! All policies of the mesh, checked against it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+
+use cedar_policy::{PolicySet, Schema};
+
+use super::document::Stated;
+use super::load;
+use super::residual::Row;
+use super::schema::{SchemaBase, cell_kind, paths, row_type};
+use super::scope::Reach;
+use crate::diagnostic::Diagnostic;
+use crate::mesh::{Files, Mesh, Product, Snapshot, TableEntry};
+use crate::name::{QualifiedProduct, QualifiedTable};
+
+/// Every policy file of one state of `catalogs/`. Immutable; a reload makes another.
+#[derive(Debug)]
+pub struct PolicyStore {
+    /// SHA-256 over the policy files.
+    pub digest: [u8; 32],
+    pub(super) findings: Vec<Diagnostic>,
+    pub(super) refuses_to_serve: bool,
+    pub(super) mesh: Mesh,
+    pub(super) base: SchemaBase,
+    pub(super) policies: Vec<Stated>,
+    /// What refused policies might have been about: all of it is denied.
+    pub(super) refusals: Vec<Refusal>,
+    pub(super) tables: HashMap<QualifiedTable, Arc<Guarded>>,
+    pub(super) products: OnceLock<Result<Schema, String>>,
+}
+
+/// Something that no policy can be trusted to guard.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub reach: Reach,
+    pub why: String,
+}
+
+/// One dataset and the policies that can bear on reading it.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    pub entry: TableEntry,
+    pub denied: Option<String>,
+    /// Indices into the store's policies.
+    pub policies: Vec<usize>,
+    /// Entity types of other rows that those policies name.
+    pub others: BTreeSet<String>,
+    prepared: OnceLock<Result<Prepared, String>>,
+}
+
+/// What evaluation needs, made at the first question: ten thousand schemas would be held for nothing.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub schema: Schema,
+    pub row: Row,
+    /// Required columns, structs too: Cedar takes `has` on them for granted.
+    pub required: BTreeSet<String>,
+}
+
+impl PolicyStore {
+    /// Reads and checks `governance/*.cedar` and `<domain>/policies/*.cedar`. Never fails: what is wrong is found and denied.
+    pub fn load(files: &Files, snapshot: &Snapshot) -> Self {
+        load::load(files, snapshot)
+    }
+
+    /// Everything that is wrong, with its place.
+    pub fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
+    /// A governance file does not parse: the mesh must not be served.
+    pub fn refuses_to_serve(&self) -> bool {
+        self.refuses_to_serve
+    }
+
+    /// Why nothing of this table is shown to anyone, if so.
+    pub fn denied(&self, table: &QualifiedTable) -> Option<&str> {
+        self.tables.get(table)?.denied.as_deref()
+    }
+
+    /// Every policy by id with where it stands, for `check` and listings.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &crate::diagnostic::Place)> {
+        self.policies.iter().map(|policy| (policy.id.as_str(), &policy.place))
+    }
+
+    pub(super) fn refused(&self, reaches: impl Fn(&Reach) -> bool) -> Option<&str> {
+        self.refusals.iter().find(|refusal| reaches(&refusal.reach)).map(|refusal| refusal.why.as_str())
+    }
+
+    pub(super) fn set<'a>(policies: impl IntoIterator<Item = &'a Stated>) -> Result<PolicySet, String> {
+        let policies = policies.into_iter().map(|policy| policy.cedar.clone());
+        PolicySet::from_policies(policies).map_err(|error| error.to_string())
+    }
+}
+
+impl Guarded {
+    pub fn new(entry: TableEntry, denied: Option<String>, policies: Vec<usize>, others: BTreeSet<String>) -> Self {
+        Self { entry, denied, policies, others, prepared: OnceLock::new() }
+    }
+
+    pub fn product(&self) -> &Product {
+        &self.entry.product
+    }
+
+    pub fn prepared(&self, base: &SchemaBase) -> Result<&Prepared, String> {
+        self.prepared.get_or_init(|| self.prepare(base)).as_ref().map_err(Clone::clone)
+    }
+
+    fn prepare(&self, base: &SchemaBase) -> Result<Prepared, String> {
+        let QualifiedProduct { domain, .. } = &self.entry.product.name;
+        let dataset = self.entry.dataset();
+        let columns: BTreeMap<_, _> = paths(dataset)
+            .into_iter()
+            .filter_map(|(path, column)| Some((path, cell_kind(&column.data_type)?)))
+            .collect();
+        let ancestors =
+            BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
+        let row = Row { columns, ancestors, row_type: row_type(domain.as_str(), dataset.name.as_str()) };
+        let schema = base.dataset(domain.as_str(), dataset, &self.others)?;
+        let required = paths(dataset).into_iter().filter(|(_, column)| column.required);
+        Ok(Prepared { schema, row, required: required.map(|(path, _)| path.to_string()).collect() })
+    }
+}

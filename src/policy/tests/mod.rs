@@ -1,0 +1,7 @@
+//! Policies against a mesh made by hand: the demo's datasets, and what a few people see of them.
+
+mod acceptance;
+mod closed;
+mod fixture;
+mod rewrites;
+mod scale;

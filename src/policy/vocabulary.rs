@@ -1,0 +1,127 @@
+//! Every word a policy may use, from the snapshot: a misspelt name in a forbid would silently forbid nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::contract::Dataset;
+use crate::mesh::Snapshot;
+use crate::name::{DomainName, QualifiedProduct};
+
+use super::schema::{cell_kind, leaves, paths, row_type};
+use super::scope::Reach;
+
+/// One dataset of one version of a product, whether or not it is served.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub product: QualifiedProduct,
+    pub dataset: String,
+    /// Leaf columns by dotted path.
+    pub cells: BTreeSet<String>,
+    /// Every attribute path, structs too; false where Cedar has no type for it.
+    pub attributes: BTreeMap<String, bool>,
+}
+
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    pub roles: BTreeSet<String>,
+    pub tags: BTreeSet<String>,
+    pub classifications: BTreeSet<String>,
+    pub domains: BTreeSet<String>,
+    pub products: BTreeSet<String>,
+    pub row_types: BTreeSet<String>,
+    /// Domains with a contract that could not be served: words of theirs may be unknown through no fault of the policy.
+    pub broken: BTreeSet<String>,
+    pub datasets: Vec<Known>,
+    by_row_type: HashMap<String, Vec<usize>>,
+}
+
+impl Vocabulary {
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut datasets = Vec::new();
+        let mut by_row_type: HashMap<String, Vec<usize>> = HashMap::new();
+        for product in &snapshot.products {
+            for dataset in &product.contract.datasets {
+                let row = row_type(product.name.domain.as_str(), dataset.name.as_str());
+                by_row_type.entry(row).or_default().push(datasets.len());
+                datasets.push(known(&product.name, dataset));
+            }
+        }
+        Self {
+            roles: words(&snapshot.mesh.roles),
+            tags: words(&snapshot.mesh.tags),
+            classifications: words(&snapshot.mesh.classifications),
+            domains: words(snapshot.domains.keys()),
+            products: datasets.iter().map(|known| known.product.to_string()).collect(),
+            row_types: by_row_type.keys().cloned().collect(),
+            broken: words(snapshot.faults.iter().map(|fault| &fault.domain).collect::<BTreeSet<&DomainName>>()),
+            datasets,
+            by_row_type,
+        }
+    }
+
+    /// The datasets whose rows a policy can bear on.
+    pub fn reached<'a>(&'a self, reach: &'a Reach) -> Box<dyn Iterator<Item = &'a Known> + 'a> {
+        match &reach.only {
+            Some(only) => Box::new(
+                self.by_row_type
+                    .get(only)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|index| self.datasets.get(*index))
+                    .filter(|known| reach.rows(&known.product, &known.dataset)),
+            ),
+            None => Box::new(self.datasets.iter().filter(|known| reach.rows(&known.product, &known.dataset))),
+        }
+    }
+}
+
+fn known(product: &QualifiedProduct, dataset: &Dataset) -> Known {
+    Known {
+        product: product.clone(),
+        dataset: dataset.name.to_string(),
+        cells: leaves(dataset).into_iter().map(|leaf| leaf.path.to_string()).collect(),
+        attributes: paths(dataset)
+            .into_iter()
+            .map(|(path, column)| (path.to_string(), cell_kind(&column.data_type).is_some()))
+            .collect(),
+    }
+}
+
+fn words<T: ToString>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.to_string()).collect()
+}
+
+/// What to write instead: the nearest word, else the words there are.
+pub(super) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a String>) -> String {
+    const LISTED: usize = 8;
+    let known: Vec<&String> = known.into_iter().collect();
+    let near = known
+        .iter()
+        .map(|word| (distance(&given.to_lowercase(), &word.to_lowercase()), word))
+        .filter(|(steps, word)| *steps <= 1 + word.chars().count() / 4)
+        .min();
+    if let Some((_, word)) = near {
+        return format!("did you mean `{word}`?");
+    }
+    match known.len() {
+        0 => "none are declared".to_owned(),
+        n if n <= LISTED => {
+            format!("known are {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
+        }
+        n => format!("none of the {n} known ones is near it"),
+    }
+}
+
+/// Levenshtein's: insertions, deletions and replacements.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((b, above), diagonal) in right.iter().zip(row.iter().skip(1)).zip(row.iter()) {
+            let beside = next.last().copied().unwrap_or_default();
+            next.push((above + 1).min(beside + 1).min(diagonal + usize::from(a != *b)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
