@@ -4,5 +4,8 @@
 //! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.
 
 mod private;
+mod registry;
+mod runtime;
 
 pub use private::PrivateSession;
+pub use runtime::Engine;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 
 /// A fenced session: its registry holds one store, its caches are its own, memory pool and spill folder are shared.
@@ -24,8 +25,9 @@ impl PrivateSession {
     }
 
     /// For running them: the engine's own configuration with the memory pool of the query.
-    pub fn task_context(&self, _pool: &Arc<dyn MemoryPool>) -> Arc<TaskContext> {
-        self.state.task_ctx()
+    pub fn task_context(&self, pool: &Arc<dyn MemoryPool>) -> Arc<TaskContext> {
+        let runtime = RuntimeEnv { memory_pool: Arc::clone(pool), ..self.state.runtime_env().as_ref().clone() };
+        Arc::new(TaskContext::from(&self.state).with_runtime(Arc::new(runtime)))
     }
 }
 

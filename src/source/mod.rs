@@ -4,6 +4,21 @@
 //! contract's names and types, in the domain's own fenced session. Nothing above this folder knows the format.
 //! Absent on purpose: principals, policy, SQL text.
 
+mod cells;
+mod conform;
+mod delimited;
+mod delta;
+mod fence;
+mod files;
+mod json;
+mod local;
+mod location;
+mod parquet;
 mod raw;
+mod sources;
+mod store;
+mod text;
 
 pub use raw::{Open, RawTable};
+pub use sources::{REFRESH, Sources, State};
+pub use store::{Placement, Stores};

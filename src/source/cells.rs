@@ -1,0 +1,188 @@
+//! Text cells → typed columns with drift markers.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringArray, StringBuilder, StructArray, new_null_array,
+};
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
+use datafusion::arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null, nullif, or};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::ReaderBuilder;
+
+use super::conform::source_type;
+use crate::contract::Column;
+
+/// What a file says about one leaf in one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cell<'a> {
+    Null,
+    Text(&'a str),
+    /// Something is there that no text can stand for.
+    Bad,
+}
+
+/// Rows in the making, one node for each column.
+#[derive(Debug)]
+pub(super) struct Cells {
+    nodes: Vec<Node>,
+    rows: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Node {
+    Leaf { data_type: DataType, text: StringBuilder, bad: BooleanBufferBuilder },
+    Struct { name: String, fields: Vec<Node>, names: Vec<String>, valid: BooleanBufferBuilder },
+}
+
+impl Cells {
+    pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Self {
+        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0 }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// One row; `fill` puts one cell into every node.
+    pub(super) fn row(&mut self, mut fill: impl FnMut(usize, &mut Node)) {
+        for (i, node) in self.nodes.iter_mut().enumerate() {
+            fill(i, node);
+        }
+        self.rows += 1;
+    }
+
+    /// A row that could not be read at all.
+    pub(super) fn broken_row(&mut self) {
+        self.row(|_, node| node.put_bad());
+    }
+
+    /// Takes the rows out: for each column its values and the markers of its leaves.
+    pub(super) fn finish(&mut self) -> Result<Vec<(ArrayRef, Vec<ArrayRef>)>, ArrowError> {
+        self.rows = 0;
+        self.nodes.iter_mut().map(Node::finish).collect()
+    }
+}
+
+impl Node {
+    fn new(column: &Column) -> Self {
+        if column.fields.is_empty() {
+            return Self::Leaf {
+                data_type: source_type(column),
+                text: StringBuilder::new(),
+                bad: BooleanBufferBuilder::new(0),
+            };
+        }
+        Self::Struct {
+            name: column.physical_name.clone(),
+            fields: column.fields.iter().map(Self::new).collect(),
+            names: column.fields.iter().map(|f| f.physical_name.clone()).collect(),
+            valid: BooleanBufferBuilder::new(0),
+        }
+    }
+
+    /// Puts one cell; a struct takes NULL and bad as a whole.
+    pub(super) fn put(&mut self, cell: Cell<'_>) {
+        match self {
+            Self::Leaf { text, bad, .. } => {
+                text.append_option(if let Cell::Text(value) = cell { Some(value) } else { None });
+                bad.append(cell == Cell::Bad);
+            }
+            Self::Struct { fields, valid, .. } => {
+                // A struct cannot be made of text.
+                let cell = if let Cell::Text(_) = cell { Cell::Bad } else { cell };
+                fields.iter_mut().for_each(|field| field.put(cell));
+                valid.append(false);
+            }
+        }
+    }
+
+    pub(super) fn put_bad(&mut self) {
+        self.put(Cell::Bad);
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Leaf { data_type: DataType::Utf8, .. })
+    }
+
+    fn finish(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>), ArrowError> {
+        match self {
+            Self::Leaf { data_type, text, bad } => {
+                let texts = text.finish();
+                let bad = BooleanArray::new(bad.finish(), None);
+                let values = convert(&texts, data_type)?;
+                let lost = datafusion::arrow::compute::and(&is_not_null(&texts)?, &is_null(&values)?)?;
+                Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
+            }
+            Self::Struct { fields, names, valid, .. } => {
+                let valid: BooleanBuffer = valid.finish();
+                let mut arrays = Vec::new();
+                let mut markers = Vec::new();
+                let mut types = Vec::new();
+                for (node, name) in fields.iter_mut().zip(names.iter()) {
+                    let (array, drift) = node.finish()?;
+                    types.push(Field::new(name, array.data_type().clone(), true));
+                    arrays.push(array);
+                    markers.extend(drift);
+                }
+                let array = StructArray::try_new(types.into(), arrays, Some(NullBuffer::new(valid)))?;
+                Ok((Arc::new(array), markers))
+            }
+        }
+    }
+}
+
+/// Text → values; NULL where the text is not a value of the type. Never an error for any text.
+fn convert(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    match to {
+        DataType::Utf8 => Ok(Arc::new(texts.clone())),
+        DataType::List(_) | DataType::Struct(_) => nested(texts, to),
+        DataType::Decimal128(_, scale) => {
+            // The cast would round away digits that the contract has no room for.
+            let longer: BooleanArray = texts.iter().map(|text| text.map(|t| fraction(t) > i32::from(*scale))).collect();
+            let fitting = nullif(texts, &longer)?;
+            cast_with_options(&fitting, to, &CastOptions { safe: true, ..CastOptions::default() })
+        }
+        to => cast_with_options(texts, to, &CastOptions { safe: true, ..CastOptions::default() }),
+    }
+}
+
+/// Significant digits after the point.
+fn fraction(text: &str) -> i32 {
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let digits = number.split_once('.').map_or("", |(_, digits)| digits).trim_end_matches('0');
+    i32::try_from(digits.len()).unwrap_or(i32::MAX).saturating_sub(exponent.parse().unwrap_or(0))
+}
+
+/// JSON text → lists and structs inside lists: all rows at once, and one by one where a row spoils it.
+fn nested(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    if let Some(values) = parse(texts.iter(), to) {
+        return Ok(values);
+    }
+    let rows: Vec<ArrayRef> =
+        texts.iter().map(|text| parse([text].into_iter(), to).unwrap_or_else(|| new_null_array(to, 1))).collect();
+    let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
+    if rows.is_empty() {
+        return Ok(new_null_array(to, 0));
+    }
+    datafusion::arrow::compute::concat(&rows)
+}
+
+fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {
+    let rows = texts.len();
+    if rows == 0 {
+        return Some(new_null_array(to, 0));
+    }
+    let schema = Arc::new(Schema::new(vec![Field::new("v", to.clone(), true)]));
+    let reader = ReaderBuilder::new(schema).with_coerce_primitive(true).with_batch_size(rows);
+    let mut decoder = reader.build_decoder().ok()?;
+    for text in texts {
+        let line = format!("{{\"v\":{}}}\n", text.unwrap_or("null"));
+        if decoder.decode(line.as_bytes()).ok()? != line.len() {
+            return None;
+        }
+    }
+    let batch = decoder.flush().ok()??;
+    (batch.num_rows() == rows).then(|| batch.columns().first().cloned()).flatten()
+}

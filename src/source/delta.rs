@@ -1,0 +1,89 @@
+//! Delta tables, on the fenced store.
+
+use std::sync::Arc;
+
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlan;
+use deltalake::logstore::{StorageConfig, default_logstore};
+use deltalake::{DeltaTable, DeltaTableError};
+use object_store::ObjectStore;
+use object_store::prefix::PrefixStore;
+
+use super::conform;
+use super::location::Place;
+use crate::contract::Dataset;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::PrivateSession;
+
+/// Opens the newest version; `known` is brought up to date instead of being loaded anew.
+pub(super) async fn open(
+    place: &Place,
+    dataset: &Dataset,
+    session: &PrivateSession,
+    known: Option<DeltaTable>,
+) -> Result<(LogicalPlan, DeltaTable)> {
+    let table = load(place, known).await?;
+    let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
+    let provider =
+        table.table_provider().with_session(Arc::new(session.state().clone())).await.map_err(|error| failed(&error))?;
+    conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
+    let plan = conform::project(provider_as_source(provider), &dataset.columns, []).map_err(|error| failed(&error))?;
+    Ok((plan, table))
+}
+
+async fn load(place: &Place, known: Option<DeltaTable>) -> Result<DeltaTable> {
+    if place.pattern.is_some() {
+        return Err(Diagnostic::error(Kind::Invalid, "the location of a Delta table has a wildcard")
+            .hint("name the table's folder, the one that holds `_delta_log`"));
+    }
+    let mut table = if let Some(known) = known {
+        known
+    } else {
+        let mut url = place.placement.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(place.folder.parts().map(|part| part.as_ref().to_owned())).push("");
+        }
+        let root = Arc::clone(&place.placement.store);
+        let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&root), place.folder.clone()));
+        DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
+    };
+    Box::pin(table.load()).await.map_err(|error| explain(place, &error))?;
+    Ok(table)
+}
+
+/// The rows that the log counts; none where a file has no count or deleted rows.
+pub(super) fn row_count(table: &DeltaTable) -> Option<u64> {
+    let snapshot = table.snapshot().ok()?;
+    let mut rows = 0_u64;
+    for file in snapshot.log_data().iter() {
+        let deleted = file.deletion_vector_descriptor().map_or(0, |d| u64::try_from(d.cardinality).unwrap_or(0));
+        rows = rows.checked_add(u64::try_from(file.num_records()?).ok()?)?.saturating_sub(deleted);
+    }
+    Some(rows)
+}
+
+fn explain(place: &Place, error: &DeltaTableError) -> Diagnostic {
+    let at = place.relative(&place.folder);
+    match error {
+        DeltaTableError::NotATable(_) => {
+            Diagnostic::error(Kind::Unavailable, format!("there is no Delta table in `{at}`"))
+                .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
+        }
+        DeltaTableError::ObjectStore { source } => super::files::unreachable(place, source),
+        error => broken(place, &error.to_string()),
+    }
+}
+
+fn broken(place: &Place, why: &str) -> Diagnostic {
+    let at = place.relative(&place.folder);
+    let lower = why.to_lowercase();
+    if lower.contains("unsupported") || lower.contains("feature") {
+        return Diagnostic::error(
+            Kind::Unsupported,
+            format!("the Delta table `{at}` needs a reader feature that is not offered: {why}"),
+        )
+        .hint("drop the feature from the table with its writer, or publish a copy without it");
+    }
+    Diagnostic::error(Kind::Invalid, format!("the Delta table `{at}` cannot be read: {why}"))
+        .hint("look at the table with the tool that writes it; its log may be damaged")
+}

@@ -1,0 +1,152 @@
+//! A folder of the local file system as a store that no link leads out of.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+
+/// Keys are paths below the root. A link is followed only where it ends inside the root, and only regular files are read.
+/// Who may write to the folder while it is read could still win a race; such a person can read it anyway.
+#[derive(Debug, Clone)]
+pub(super) struct Rooted {
+    inner: Arc<LocalFileSystem>,
+    root: PathBuf,
+}
+
+impl Rooted {
+    /// # Errors
+    /// When the root is not a folder.
+    pub(super) fn new(root: &std::path::Path) -> Result<Self> {
+        let inner = LocalFileSystem::new_with_prefix(root)?;
+        let root = inner.path_to_filesystem(&Path::default())?;
+        Ok(Self { inner: Arc::new(inner), root: root.canonicalize().unwrap_or(root) })
+    }
+
+    async fn admit(&self, key: &Path) -> Result<()> {
+        let refuse = |why: &'static str| Err(Error::PermissionDenied { path: key.to_string(), source: why.into() });
+        // What is not there is for the store to say.
+        let Ok(real) = tokio::fs::canonicalize(self.inner.path_to_filesystem(key)?).await else { return Ok(()) };
+        if !real.starts_with(&self.root) {
+            return refuse("it is a link that leads out of the domain's root");
+        }
+        match tokio::fs::metadata(&real).await {
+            Ok(meta) if !meta.is_file() && !meta.is_dir() => refuse("it is not a regular file"),
+            _ => Ok(()),
+        }
+    }
+
+    fn admitted(&self, found: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let rooted = self.clone();
+        found
+            .and_then(move |meta| {
+                let rooted = rooted.clone();
+                async move { rooted.admit(&meta.location).await.map(|()| meta) }
+            })
+            .boxed()
+    }
+}
+
+impl fmt::Display for Rooted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rooted")
+    }
+}
+
+#[async_trait::async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ObjectStore for Rooted {
+    async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
+        self.admit(key).await?;
+        self.inner.get_opts(key, options).await
+    }
+
+    async fn get_ranges(&self, key: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.admit(key).await?;
+        self.inner.get_ranges(key, ranges).await
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.admitted(self.inner.list(prefix))
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.admitted(self.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let found = self.inner.list_with_delimiter(prefix).await?;
+        for key in found.objects.iter().map(|meta| &meta.location).chain(&found.common_prefixes) {
+            self.admit(key).await?;
+        }
+        Ok(found)
+    }
+
+    async fn put_opts(&self, key: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.inner.put_opts(key, payload, options).await
+    }
+
+    async fn put_multipart_opts(&self, key: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(key, options).await
+    }
+
+    fn delete_stream(&self, keys: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(keys)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.inner.rename_opts(from, to, options).await
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use object_store::ObjectStoreExt;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[tokio::test]
+    async fn a_link_is_followed_only_inside_the_root() {
+        let home = tempfile::tempdir().unwrap();
+        let (root, hr) = (home.path().join("sales"), home.path().join("hr"));
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&hr).unwrap();
+        fs::write(hr.join("salaries"), "secret").unwrap();
+        fs::write(root.join("orders"), "orders").unwrap();
+        symlink(root.join("orders"), root.join("inside")).unwrap();
+        let store = Rooted::new(&root).unwrap();
+        assert_eq!(store.get(&"inside".into()).await.unwrap().bytes().await.unwrap().as_ref(), b"orders");
+        assert_eq!(store.list(None).try_collect::<Vec<_>>().await.unwrap().len(), 2);
+
+        symlink(&hr, root.join("folder")).unwrap();
+        symlink(hr.join("salaries"), root.join("file")).unwrap();
+        for key in ["folder/salaries", "file"] {
+            let error = store.get(&key.into()).await.unwrap_err();
+            assert!(matches!(error, Error::PermissionDenied { .. }), "{error}");
+            assert!(store.head(&key.into()).await.is_err());
+            assert!(store.get_ranges(&key.into(), &[0..3, 2..4]).await.is_err());
+        }
+        assert!(store.list(None).try_collect::<Vec<_>>().await.is_err());
+        assert!(store.list_with_delimiter(None).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_missing_root_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(Rooted::new(&home.path().join("absent")).is_err());
+    }
+}

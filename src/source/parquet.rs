@@ -1,0 +1,129 @@
+//! Parquet files, in hive folders or not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::TimeUnit;
+use datafusion::catalog::Session;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::datasource::{TableProvider, provider_as_source};
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::conform;
+use super::files::{self, DataFile, FileTable, Read};
+use super::location::Place;
+use crate::contract::{Column, Dataset};
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::PrivateSession;
+
+const ENDINGS: [&str; 2] = [".parquet", ".parq"];
+/// Footers fetched at once.
+const FETCHES: usize = 16;
+const FOOTER_BYTES: usize = 64 * 1024;
+
+/// Files whose footers were checked, and how many rows each has.
+pub(super) type Checked = HashMap<Path, (ObjectMeta, u64)>;
+
+/// Opens the files that are there now; those already in `checked` are not read again.
+pub(super) async fn open(
+    place: &Place,
+    dataset: &Dataset,
+    session: &PrivateSession,
+    checked: &Checked,
+) -> Result<(LogicalPlan, Checked)> {
+    let partitions = files::partition_columns(dataset);
+    let found = files::list(place, &ENDINGS, &partitions).await?;
+    let checked = check(place, dataset, session, &found, checked).await?;
+    let columns = files::file_schema(dataset, conform::source_type);
+    let reader = Reader {
+        url: ObjectStoreUrl::parse(place.placement.url.as_str().trim_end_matches('/')).map_err(|e| internal(&e))?,
+        schema: TableSchema::builder(Arc::clone(&columns))
+            .with_table_partition_cols(
+                files::partition_fields(&partitions).into_iter().map(Arc::new).collect::<Vec<_>>(),
+            )
+            .build(),
+    };
+    let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(found, &columns, &partitions, Arc::new(reader)));
+    let plan = conform::project(provider_as_source(table), &dataset.columns, []).map_err(|e| internal(&e))?;
+    Ok((plan, checked))
+}
+
+fn internal(error: &datafusion::error::DataFusionError) -> Diagnostic {
+    Diagnostic::error(Kind::Internal, format!("cannot plan the read of a product: {error}"))
+}
+
+async fn check(
+    place: &Place,
+    dataset: &Dataset,
+    session: &PrivateSession,
+    found: &[DataFile],
+    checked: &Checked,
+) -> Result<Checked> {
+    let columns: Vec<&Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).collect();
+    let cache = session.state().runtime_env().cache_manager.get_file_metadata_cache();
+    let footers = stream::iter(found.to_vec()).map(|file| {
+        let (columns, cache) = (&columns, Arc::clone(&cache));
+        async move {
+            if let Some(known) = checked.get(&file.meta.location).filter(|(meta, _)| *meta == file.meta) {
+                return Ok((file.meta.location.clone(), known.clone()));
+            }
+            let name = place.relative(&file.meta.location);
+            let footer = DFParquetMetadata::new(place.placement.store.as_ref(), &file.meta)
+                .with_metadata_size_hint(Some(FOOTER_BYTES))
+                .with_coerce_int96(Some(TimeUnit::Microsecond))
+                .with_file_metadata_cache(Some(cache));
+            let broken = |error: &datafusion::error::DataFusionError| {
+                Diagnostic::error(Kind::Invalid, format!("`{name}` cannot be read as Parquet: {error}"))
+                    .hint("the file is cut off or damaged; write it again")
+            };
+            let schema = footer.fetch_schema().await.map_err(|e| broken(&e))?;
+            conform::check(&name, &schema, columns.iter().copied())?;
+            let rows = footer.fetch_metadata().await.map_err(|e| broken(&e))?.file_metadata().num_rows();
+            Ok((file.meta.location.clone(), (file.meta.clone(), u64::try_from(rows).unwrap_or(0))))
+        }
+    });
+    footers.buffered(FETCHES).try_collect().await
+}
+
+#[derive(Debug)]
+struct Reader {
+    url: ObjectStoreUrl,
+    schema: TableSchema,
+}
+
+#[async_trait::async_trait]
+impl Read for Reader {
+    async fn read(
+        &self,
+        state: &dyn Session,
+        files: Vec<DataFile>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let groups = files::deal(files, state.config().target_partitions());
+        let group = |files: Vec<DataFile>| FileGroup::new(files.into_iter().map(partitioned).collect());
+        let format = ParquetFormat::default().with_options(state.default_table_options().parquet);
+        let source = format.file_source(self.schema.clone());
+        let config = FileScanConfigBuilder::new(self.url.clone(), source)
+            .with_file_groups(groups.into_iter().map(group).collect())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        format.create_physical_plan(state, config).await
+    }
+}
+
+fn partitioned(file: DataFile) -> PartitionedFile {
+    PartitionedFile::new_from_meta(file.meta).with_partition_values(file.values)
+}

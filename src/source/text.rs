@@ -1,0 +1,385 @@
+//! Files of text, CSV and JSON lines: values are read as text and converted, and what cannot be converted is NULL with a marker beside it.
+//!
+//! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here nothing in a file can fail a
+//! query: a broken record is a row of NULLs whose markers are all TRUE.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+
+use super::cells::Cells;
+use super::conform;
+use super::delimited::{self, CsvRecords};
+use super::files::{self, DataFile, FileTable, Read};
+use super::json::JsonRecords;
+use super::location::Place;
+use crate::contract::{Column, Dataset};
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::name::ColumnPath;
+
+/// Records longer than this are broken; it bounds what one record can hold in memory.
+pub(super) const RECORD_BYTES: usize = 16 << 20;
+/// Above this a count of rows is not worth a read of the files.
+const COUNTED_BYTES: u64 = 64 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextFormat {
+    Csv,
+    JsonLines,
+}
+
+impl TextFormat {
+    fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Csv => &[".csv"],
+            Self::JsonLines => &[".json", ".jsonl", ".ndjson"],
+        }
+    }
+}
+
+/// Headers of the CSV files that were checked.
+pub(super) type Headers = HashMap<Path, (ObjectMeta, Arc<Vec<String>>)>;
+
+/// What was opened: the plan, the marker of every leaf, and what a refresh need not read again.
+pub(super) struct Opened {
+    pub plan: LogicalPlan,
+    pub drift: BTreeMap<ColumnPath, String>,
+    pub headers: Headers,
+    pub files: Vec<DataFile>,
+}
+
+pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, known: &Headers) -> Result<Opened> {
+    let partitions = files::partition_columns(dataset);
+    let columns: Vec<Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).cloned().collect();
+    columns.iter().try_for_each(|column| readable(column, format))?;
+    let found = files::list(place, format.endings(), &partitions).await?;
+    let headers = match format {
+        TextFormat::Csv => headers(place, &columns, &found, known).await?,
+        TextFormat::JsonLines => Headers::new(),
+    };
+    let mut drift = BTreeMap::new();
+    columns.iter().for_each(|column| mark(column, &ColumnPath::root(column.name.clone()), &mut drift));
+    // In the order of the leaves, which the cells share.
+    let markers: Vec<String> =
+        columns.iter().flat_map(|c| leaf_paths(c, &ColumnPath::root(c.name.clone()))).map(|p| marker(&p)).collect();
+    let mut fields: Vec<Field> =
+        columns.iter().map(|c| Field::new(&c.physical_name, conform::source_type(c), true)).collect();
+    fields.extend(markers.iter().map(|name| Field::new(name, DataType::Boolean, false)));
+    let schema = Arc::new(Schema::new(fields));
+    let shape = Arc::new(Shape {
+        format,
+        columns,
+        headers: headers.iter().map(|(key, (_, names))| (key.clone(), Arc::clone(names))).collect(),
+    });
+    let internal = |error: &DataFusionError| {
+        Diagnostic::error(Kind::Internal, format!("cannot plan the read of a product: {error}"))
+    };
+    let url = ObjectStoreUrl::parse(place.placement.url.as_str().trim_end_matches('/')).map_err(|e| internal(&e))?;
+    let reader = Reader { url, shape, schema: Arc::clone(&schema), partitions: files::partition_fields(&partitions) };
+    let table = Arc::new(FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader)));
+    let plan = conform::project(provider_as_source(table), &dataset.columns, &markers).map_err(|e| internal(&e))?;
+    Ok(Opened { plan, drift, headers, files: found })
+}
+
+/// No column can be called like this: names have no dots.
+fn marker(path: &ColumnPath) -> String {
+    format!("drift.{path}")
+}
+
+fn leaf_paths(column: &Column, path: &ColumnPath) -> Vec<ColumnPath> {
+    if column.fields.is_empty() {
+        return vec![path.clone()];
+    }
+    column.fields.iter().flat_map(|f| leaf_paths(f, &path.child(f.name.clone()))).collect()
+}
+
+fn mark(column: &Column, path: &ColumnPath, drift: &mut BTreeMap<ColumnPath, String>) {
+    for leaf in leaf_paths(column, path) {
+        let name = marker(&leaf);
+        drift.insert(leaf, name);
+    }
+}
+
+fn readable(column: &Column, format: TextFormat) -> Result<()> {
+    let fits = match (&column.data_type, format) {
+        (_, TextFormat::JsonLines) => true,
+        (t, TextFormat::Csv) => column.fields.is_empty() && !t.is_nested(),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        Kind::Invalid,
+        format!(
+            "column `{}` is promised as {}, which a CSV file cannot hold",
+            column.name,
+            conform::type_name(&column.data_type)
+        ),
+    )
+    .hint("publish the product as Parquet, Delta or JSON lines"))
+}
+
+async fn headers(place: &Place, columns: &[Column], found: &[DataFile], known: &Headers) -> Result<Headers> {
+    let headers = stream::iter(found.to_vec()).map(|file| async move {
+        let key = &file.meta.location;
+        if let Some(header) = known.get(key).filter(|(meta, _)| *meta == file.meta) {
+            return Ok((key.clone(), header.clone()));
+        }
+        let name = place.relative(key);
+        let bytes = bytes_of(Arc::clone(&place.placement.store), key.clone()).boxed();
+        let names = delimited::header(bytes).await.map_err(|error| files::unreachable(place, &error))?;
+        let found = Schema::new(names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>());
+        for column in columns {
+            let text = Column { data_type: DataType::Utf8, ..column.clone() };
+            conform::check(&name, &found, [&text])?;
+        }
+        Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
+    });
+    headers.buffered(8).try_collect().await
+}
+
+fn bytes_of(store: Arc<dyn ObjectStore>, key: Path) -> impl futures::Stream<Item = object_store::Result<Bytes>> + Send {
+    stream::once(async move { Ok::<_, object_store::Error>(store.get(&key).await?.into_stream()) }).try_flatten()
+}
+
+/// Counts records, where the files are small enough to be worth it.
+pub(super) async fn row_count(place: &Place, files: &[DataFile], format: TextFormat) -> Option<u64> {
+    if files.iter().map(|f| f.meta.size).sum::<u64>() > COUNTED_BYTES {
+        return None;
+    }
+    let mut rows = 0_u64;
+    for file in files {
+        let mut records: Box<dyn Records> = match format {
+            TextFormat::Csv => Box::new(CsvRecords::new(Vec::new(), 0)),
+            TextFormat::JsonLines => Box::new(JsonRecords::new(Vec::new())),
+        };
+        let mut bytes = bytes_of(Arc::clone(&place.placement.store), file.meta.location.clone()).boxed();
+        while let Some(chunk) = bytes.next().await {
+            let mut chunk = chunk.ok()?;
+            while !chunk.is_empty() {
+                let used = records.decode(&chunk, usize::MAX);
+                chunk = chunk.slice(used..);
+            }
+        }
+        records.decode(&[], usize::MAX);
+        rows = rows.checked_add(u64::try_from(records.cells().rows()).ok()?)?;
+    }
+    Some(rows)
+}
+
+/// Splits bytes into records and fills cells.
+pub(super) trait Records: Send {
+    /// Takes bytes until `rows` rows are there; answers how many it took. An empty slice ends the file.
+    fn decode(&mut self, bytes: &[u8], rows: usize) -> usize;
+    fn cells(&mut self) -> &mut Cells;
+}
+
+#[derive(Debug)]
+struct Shape {
+    format: TextFormat,
+    columns: Vec<Column>,
+    headers: HashMap<Path, Arc<Vec<String>>>,
+}
+
+impl Shape {
+    /// A decoder of one file that fills only `wanted` columns.
+    fn records(&self, key: &Path, wanted: &[bool]) -> Box<dyn Records> {
+        let columns: Vec<Column> =
+            self.columns.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(c, _)| c.clone()).collect();
+        match self.format {
+            TextFormat::JsonLines => Box::new(JsonRecords::new(columns)),
+            TextFormat::Csv => {
+                let header = self.headers.get(key).map(|names| names.as_slice()).unwrap_or_default();
+                let at = |c: &Column| header.iter().position(|name| *name == c.physical_name).unwrap_or(usize::MAX);
+                let columns = columns.into_iter().map(|c| (at(&c), c)).collect();
+                Box::new(CsvRecords::new(columns, header.len()))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    url: ObjectStoreUrl,
+    shape: Arc<Shape>,
+    /// Columns in the files, then markers.
+    schema: SchemaRef,
+    partitions: Vec<Field>,
+}
+
+#[async_trait::async_trait]
+impl Read for Reader {
+    async fn read(
+        &self,
+        state: &dyn Session,
+        files: Vec<DataFile>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let fields: Vec<Field> =
+            self.schema.fields().iter().map(|f| f.as_ref().clone()).chain(self.partitions.iter().cloned()).collect();
+        let output = projection.cloned().unwrap_or_else(|| (0..fields.len()).collect());
+        let schema = Arc::new(Schema::new(fields).project(&output)?);
+        let store = state.runtime_env().object_store(&self.url)?;
+        let streams = files::deal(files, state.config().target_partitions()).into_iter().map(|files| {
+            Arc::new(Part {
+                files,
+                store: Arc::clone(&store),
+                shape: Arc::clone(&self.shape),
+                output: output.clone(),
+                schema: Arc::clone(&schema),
+            }) as Arc<dyn PartitionStream>
+        });
+        Ok(Arc::new(StreamingTableExec::try_new(Arc::clone(&schema), streams.collect(), None, [], false, limit)?))
+    }
+}
+
+/// One share of the files.
+#[derive(Clone)]
+struct Part {
+    files: Vec<DataFile>,
+    store: Arc<dyn ObjectStore>,
+    shape: Arc<Shape>,
+    output: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Part({} files)", self.files.len())
+    }
+}
+
+impl PartitionStream for Part {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = context.session_config().batch_size().max(1);
+        let files = VecDeque::from(self.files.clone());
+        let reading = Reading { part: self.clone(), files, file: None, rows };
+        let batches = stream::try_unfold(reading, |mut reading| async move {
+            let batch = reading.next().await?;
+            Ok(batch.map(|batch| (batch, reading)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}
+
+struct Reading {
+    part: Part,
+    files: VecDeque<DataFile>,
+    file: Option<OpenFile>,
+    rows: usize,
+}
+
+struct OpenFile {
+    file: DataFile,
+    bytes: BoxStream<'static, object_store::Result<Bytes>>,
+    pending: Bytes,
+    records: Box<dyn Records>,
+    ended: bool,
+}
+
+impl Reading {
+    /// The next batch with rows; a batch never spans files, whose partition values differ.
+    async fn next(&mut self) -> PlanResult<Option<RecordBatch>> {
+        loop {
+            let Some(open) = &mut self.file else {
+                let Some(file) = self.files.pop_front() else { return Ok(None) };
+                let bytes = bytes_of(Arc::clone(&self.part.store), file.meta.location.clone()).boxed();
+                let records = self.part.shape.records(&file.meta.location, &self.part.wanted());
+                self.file = Some(OpenFile { file, bytes, pending: Bytes::new(), records, ended: false });
+                continue;
+            };
+            while !open.ended && open.records.cells().rows() < self.rows {
+                if open.pending.is_empty() {
+                    match open.bytes.next().await {
+                        Some(chunk) => open.pending = chunk.map_err(|e| DataFusionError::ObjectStore(Box::new(e)))?,
+                        None => {
+                            open.records.decode(&[], usize::MAX);
+                            open.ended = true;
+                        }
+                    }
+                }
+                if !open.pending.is_empty() {
+                    let used = open.records.decode(&open.pending, self.rows);
+                    open.pending = open.pending.slice(used..);
+                }
+            }
+            let rows = open.records.cells().rows();
+            let values = if rows > 0 { Some(self.part.batch(open)?) } else { None };
+            if open.ended {
+                self.file = None;
+            }
+            if values.is_some() {
+                return Ok(values);
+            }
+        }
+    }
+}
+
+impl Part {
+    /// Which columns of the files must be decoded: those asked for, and those whose markers are.
+    fn wanted(&self) -> Vec<bool> {
+        let columns = &self.shape.columns;
+        let mut wanted = vec![false; columns.len()];
+        let mut at = columns.len();
+        for (i, column) in columns.iter().enumerate() {
+            let markers = at..at + leaf_paths(column, &ColumnPath::root(column.name.clone())).len();
+            at = markers.end;
+            if let Some(wanted) = wanted.get_mut(i) {
+                *wanted = self.output.iter().any(|o| *o == i || markers.contains(o));
+            }
+        }
+        wanted
+    }
+
+    fn batch(&self, open: &mut OpenFile) -> PlanResult<RecordBatch> {
+        let rows = open.records.cells().rows();
+        let mut decoded = open.records.cells().finish()?.into_iter();
+        let columns = &self.shape.columns;
+        // Table columns → arrays; what was not decoded stays empty and is not asked for.
+        let mut values: Vec<Option<ArrayRef>> = Vec::new();
+        let mut markers: Vec<Option<ArrayRef>> = Vec::new();
+        for (column, wanted) in columns.iter().zip(self.wanted()) {
+            let leaves = leaf_paths(column, &ColumnPath::root(column.name.clone())).len();
+            if let (true, Some((value, drift))) = (wanted, if wanted { decoded.next() } else { None }) {
+                values.push(Some(value));
+                markers.extend(drift.into_iter().map(Some));
+            } else {
+                values.push(None);
+                markers.extend(std::iter::repeat_n(None, leaves));
+            }
+        }
+        values.append(&mut markers);
+        for value in &open.file.values {
+            values.push(Some(value.to_array_of_size(rows)?));
+        }
+        let output = self.output.iter().map(|i| {
+            let value = values.get(*i).cloned().flatten();
+            value.ok_or_else(|| DataFusionError::Internal("a column was not decoded".to_owned()))
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), output.collect::<PlanResult<_>>()?, &options)?)
+    }
+}
