@@ -5,5 +5,5 @@
 mod egress;
 mod session;
 
-pub use egress::Egress;
+pub use egress::{Egress, scrub};
 pub use session::{Planned, Session, Sessions};
