@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, StructArray, UnionArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, StructArray, UnionArray, make_array};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, UnionMode};
+use arrow::datatypes::{DataType, Field, UnionMode};
 
 use super::column::{broken, broken_because, column, gather, is_live, no_way, too_large, visible};
 use crate::diagnostic::Result;
@@ -64,7 +64,11 @@ pub(super) fn union(array: &dyn Array, live: Option<&NullBuffer>, target: &DataT
                     let chosen = BooleanBuffer::from_iter(
                         kinds.iter().enumerate().map(|(row, kind)| *kind == id && is_live(live.as_ref(), row)),
                     );
-                    column(source.child(id), Some(&NullBuffer::new(chosen)), field.data_type())
+                    kind(
+                        column(source.child(id), Some(&NullBuffer::new(chosen)), field.data_type())?,
+                        field,
+                        live.is_some(),
+                    )
                 })
                 .collect::<Result<Vec<_>>>()?;
             (children, None)
@@ -85,7 +89,11 @@ pub(super) fn union(array: &dyn Array, live: Option<&NullBuffer>, target: &DataT
                     }
                 }
                 let shown = NullBuffer::from(shown);
-                children.push(gather(source.child(id), rows, Some(&shown), field.data_type())?);
+                children.push(kind(
+                    gather(source.child(id), rows, Some(&shown), field.data_type())?,
+                    field,
+                    live.is_some(),
+                )?);
             }
             (children, Some(ScalarBuffer::from(offsets)))
         }
@@ -93,4 +101,14 @@ pub(super) fn union(array: &dyn Array, live: Option<&NullBuffer>, target: &DataT
     UnionArray::try_new(fields.clone(), ScalarBuffer::from(kinds), offsets, children)
         .map(|array| Arc::new(array) as ArrayRef)
         .map_err(|error| broken_because(&error))
+}
+
+/// Rows of other kinds are zero in this one; where the kind is never null, they are not null either: a parent that may not
+/// hold nulls looks at all of its children, chosen or not.
+fn kind(rebuilt: ArrayRef, field: &Field, is_below_null: bool) -> Result<ArrayRef> {
+    if is_below_null || field.is_nullable() || rebuilt.null_count() == 0 || rebuilt.data_type() == &DataType::Null {
+        return Ok(rebuilt);
+    }
+    let plain = rebuilt.to_data().into_builder().nulls(None).build().map_err(|error| broken_because(&error))?;
+    Ok(make_array(plain))
 }
