@@ -3,6 +3,7 @@
 //! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
 
 mod egress;
+mod functions;
 mod session;
 
 pub use egress::{Egress, scrub};
