@@ -3,6 +3,7 @@
 //! In: limits. Out: one memory pool and one spill folder for all, a client runtime that can open nothing, and private sessions
 //! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.
 
+pub mod compact;
 mod private;
 mod registry;
 mod runtime;

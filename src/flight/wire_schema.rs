@@ -1,0 +1,132 @@
+//! Which types go on the wire.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UnionFields};
+
+/// The schema under which a result travels: what every prepared statement, `FlightInfo`, `GetSchema` and stream declares.
+///
+/// Lowers what common drivers cannot read: views to plain text and binary, dictionaries and runs to their values, list
+/// views to lists, 32- and 64-bit decimals to 128 bits, half floats to single, at every depth. `LargeList` becomes
+/// `List` and unions become non-nullable because arrow-flight 59 declares them so whatever it is given. Names and
+/// nullability stay; metadata of schema and fields is dropped, since files bring it along and it tells of hidden columns.
+pub fn wire_schema(logical: &Schema) -> SchemaRef {
+    Arc::new(Schema::new(logical.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+fn field(logical: &FieldRef) -> FieldRef {
+    let lowered = lower(logical.data_type());
+    let nullable = logical.is_nullable() && !matches!(lowered, DataType::Union(_, _));
+    Arc::new(Field::new(logical.name(), lowered, nullable))
+}
+
+fn lower(logical: &DataType) -> DataType {
+    match logical {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Dictionary(_, value) => lower(value),
+        DataType::RunEndEncoded(_, values) => lower(values.data_type()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) | DataType::LargeListView(item) => {
+            DataType::List(field(item))
+        }
+        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(field(item), *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries), *sorted),
+        DataType::Union(fields, mode) => {
+            let lowered: UnionFields = fields.iter().map(|(id, kind)| (id, field(kind))).collect();
+            DataType::Union(lowered, *mode)
+        }
+        plain => plain.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use arrow::datatypes::UnionMode;
+    use arrow_flight::encode::FlightDataEncoderBuilder;
+
+    use super::*;
+
+    fn of(data_type: DataType) -> FieldRef {
+        let metadata = HashMap::from([("PARQUET:field_id".to_owned(), "7".to_owned())]);
+        Arc::new(Field::new("c", data_type, true).with_metadata(metadata))
+    }
+
+    fn every_type() -> Vec<DataType> {
+        let text = || of(DataType::Utf8View);
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8View));
+        let runs = DataType::RunEndEncoded(
+            Arc::new(Field::new("run_ends", DataType::Int32, false)),
+            Arc::new(Field::new("values", dictionary.clone(), true)),
+        );
+        let entries = DataType::Struct(vec![Arc::new(Field::new("k", DataType::Utf8View, false)), text()].into());
+        let union = UnionFields::try_new(
+            [1, 5],
+            [Field::new("t", DataType::Utf8View, true), Field::new("d", dictionary.clone(), true)],
+        )
+        .unwrap();
+        let flat = vec![
+            DataType::Utf8View,
+            DataType::BinaryView,
+            DataType::Float16,
+            DataType::Decimal32(5, 2),
+            DataType::Decimal64(12, 2),
+            DataType::Decimal256(40, 2),
+            DataType::LargeUtf8,
+            dictionary,
+            runs,
+        ];
+        let mut all = flat.clone();
+        for inner in flat {
+            all.push(DataType::List(of(inner.clone())));
+            all.push(DataType::LargeList(of(inner.clone())));
+            all.push(DataType::ListView(of(inner.clone())));
+            all.push(DataType::LargeListView(of(inner.clone())));
+            all.push(DataType::FixedSizeList(of(inner.clone()), 2));
+            all.push(DataType::Struct(vec![of(DataType::LargeList(of(inner)))].into()));
+        }
+        all.push(DataType::Map(Arc::new(Field::new("entries", entries, false)), false));
+        all.push(DataType::Union(union.clone(), UnionMode::Dense));
+        all.push(DataType::Union(union, UnionMode::Sparse));
+        all
+    }
+
+    fn assert_plain(data_type: &DataType) {
+        let text = data_type.to_string();
+        for odd in ["View", "Dictionary", "RunEndEncoded", "Float16", "Decimal32", "Decimal64", "LargeList", "PARQUET"]
+        {
+            assert!(!text.contains(odd), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_odd_type_remains_and_the_encoder_declares_the_same() {
+        for data_type in every_type() {
+            let logical =
+                Schema::new_with_metadata(vec![of(data_type)], HashMap::from([("pandas".to_owned(), "{}".to_owned())]));
+            let wire = wire_schema(&logical);
+            assert!(wire.metadata().is_empty());
+            assert!(wire.field(0).metadata().is_empty());
+            assert_plain(wire.field(0).data_type());
+            let encoder =
+                FlightDataEncoderBuilder::new().with_schema(Arc::clone(&wire)).build(futures::stream::empty());
+            assert_eq!(encoder.known_schema().unwrap(), wire, "from {logical}");
+            assert_eq!(wire_schema(&wire), wire, "lowering twice changes nothing");
+        }
+    }
+
+    #[test]
+    fn nullability_and_names_stay() {
+        let logical =
+            Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("Note", DataType::Utf8View, true)]);
+        let expected =
+            Schema::new(vec![Field::new("id", DataType::Int64, false), Field::new("Note", DataType::Utf8, true)]);
+        assert_eq!(*wire_schema(&logical), expected);
+    }
+}
