@@ -35,11 +35,6 @@ impl Described {
     pub(in crate::flight) fn new(batch: RecordBatch) -> Self {
         Self(batch)
     }
-
-    #[cfg(test)]
-    pub(in crate::flight) fn batch(&self) -> &RecordBatch {
-        &self.0
-    }
 }
 
 /// Frames of a result. Dropping them drops the query.
@@ -202,7 +197,7 @@ mod tests {
         .unwrap();
         let frames = encode(batch).await;
         assert!(frames.iter().all(|frame| frame.as_ref().unwrap().encoded_len() < LARGEST_FRAME));
-        assert!(frames.len() < 20, "{} frames for 18 MB", frames.len());
+        assert!(frames.len() < 30, "{} frames for 18 MB", frames.len());
         assert_eq!(rows(frames).await, 20_000);
     }
 

@@ -9,3 +9,6 @@ mod pattern;
 mod tables;
 
 pub(in crate::flight) use command::Metadata;
+
+#[cfg(test)]
+mod tests;
