@@ -1,1 +1,3 @@
 //! TODO face
+
+pub mod user;

@@ -1,5 +1,7 @@
 //! Batches → frames. Every client reads frames below 4 MiB; many read no larger ones.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -101,7 +103,7 @@ pub(in crate::flight) fn schema_digest(schema: &Schema) -> Result<[u8; 32]> {
 }
 
 fn split(batch: RecordBatch, pieces: &mut Vec<Result<RecordBatch>>) {
-    let size: usize = batch.columns().iter().map(|column| size_of(column)).sum();
+    let size: usize = batch.columns().iter().map(size_of).sum();
     let rows = batch.num_rows();
     if size > TARGET && rows > 1 {
         split(batch.slice(0, rows / 2), pieces);
@@ -135,20 +137,17 @@ fn size_of(array: &ArrayRef) -> usize {
     let nulls = rows / 8 + OVERHEAD;
     let own = match array.data_type() {
         DataType::List(_) => {
-            let list = array.as_list::<i32>();
-            let (first, last) = ends(list.value_offsets().first(), list.value_offsets().last());
-            rows * 4 + size_of(&list.values().slice(first, last - first))
+            let array = array.as_list::<i32>();
+            rows * 4 + size_of(&shown(array.value_offsets(), array.values()))
         }
         DataType::LargeList(_) => {
-            let list = array.as_list::<i64>();
-            let (first, last) = ends(list.value_offsets().first(), list.value_offsets().last());
-            rows * 8 + size_of(&list.values().slice(first, last - first))
+            let array = array.as_list::<i64>();
+            rows * 8 + size_of(&shown(array.value_offsets(), array.values()))
         }
         DataType::Map(_, _) => {
-            let map = array.as_map();
-            let (first, last) = ends(map.value_offsets().first(), map.value_offsets().last());
-            let entries = map.entries().slice(first, last - first);
-            rows * 4 + entries.columns().iter().map(size_of).sum::<usize>()
+            let array = array.as_map();
+            let entries: ArrayRef = Arc::new(array.entries().clone());
+            rows * 4 + size_of(&shown(array.value_offsets(), &entries))
         }
         DataType::FixedSizeList(_, _) => size_of(array.as_fixed_size_list().values()),
         DataType::Struct(_) => array.as_struct().columns().iter().map(size_of).sum(),
@@ -157,15 +156,15 @@ fn size_of(array: &ArrayRef) -> usize {
     own + nulls
 }
 
-fn ends<O: Copy + TryInto<usize>>(first: Option<&O>, last: Option<&O>) -> (usize, usize) {
+/// The part of a list's values that its rows point at.
+fn shown<O: Copy + TryInto<usize>>(offsets: &[O], values: &ArrayRef) -> ArrayRef {
     let at = |offset: Option<&O>| offset.and_then(|offset| (*offset).try_into().ok()).unwrap_or(0);
-    (at(first), at(last))
+    let (start, end) = (at(offsets.first()), at(offsets.last()));
+    values.slice(start, end.saturating_sub(start))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, LargeListArray, ListArray, StringArray};
     use arrow::datatypes::{Field, Int64Type};
     use arrow_flight::decode::FlightRecordBatchStream;

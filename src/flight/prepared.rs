@@ -20,7 +20,7 @@ use crate::name::PrincipalName;
 use crate::telemetry::Clock;
 
 /// How long an unused handle lives. Connection pools keep statements; clients that crash never close theirs.
-pub(in crate::flight) const IDLE: Duration = Duration::from_secs(60 * 60);
+pub(in crate::flight) const IDLE: Duration = Duration::from_hours(1);
 /// Open handles of one principal.
 const HANDLES_OF_ONE: usize = 256;
 

@@ -85,30 +85,31 @@ impl<D: Doors> Gateway<D> {
     async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo> {
         let door = self.login(request.metadata()).await?;
         let descriptor = request.into_inner();
-        match Metadata::parse(command(&descriptor.cmd)?) {
-            Ok(metadata) => {
-                let ticket = descriptor.cmd.clone();
-                flight_info(&encode::announced(&metadata.schema()), ticket, descriptor)
-            }
-            Err(Command::CommandStatementQuery(command)) => self.statement_info(&door, command, descriptor).await,
-            Err(Command::CommandPreparedStatementQuery(command)) => {
-                self.prepared_info(&door, &command, descriptor).await
-            }
-            Err(other) => Err(no_command(&other)),
+        let command = command(&descriptor.cmd)?;
+        if let Some(metadata) = Metadata::parse(&command) {
+            // Metadata needs no seal: whoever sends the command is answered what they may know.
+            let ticket = descriptor.cmd.clone();
+            return flight_info(&encode::announced(&metadata.schema()), ticket, descriptor);
+        }
+        match command {
+            Command::CommandStatementQuery(command) => self.statement_info(&door, command, descriptor).await,
+            Command::CommandPreparedStatementQuery(command) => self.prepared_info(&door, &command, descriptor).await,
+            other => Err(no_command(&other)),
         }
     }
 
     async fn schema(&self, request: Request<FlightDescriptor>) -> Result<SchemaResult> {
         let door = self.login(request.metadata()).await?;
-        let schema = match Metadata::parse(command(&request.get_ref().cmd)?) {
-            Ok(metadata) => encode::announced(&metadata.schema()),
-            Err(Command::CommandStatementQuery(command)) => {
-                answered_schema::<D>(&self.plan_command(&door, &command).await?)
+        let command = command(&request.get_ref().cmd)?;
+        let schema = match (Metadata::parse(&command), &command) {
+            (Some(metadata), _) => encode::announced(&metadata.schema()),
+            (None, Command::CommandStatementQuery(command)) => {
+                answered_schema::<D>(&self.plan_command(&door, command).await?)
             }
-            Err(Command::CommandPreparedStatementQuery(command)) => {
+            (None, Command::CommandPreparedStatementQuery(command)) => {
                 answered_schema::<D>(&self.current(&door, &command.prepared_statement_handle).await?.planned)
             }
-            Err(other) => return Err(no_command(&other)),
+            (None, other) => return Err(no_command(other)),
         };
         Ok(SchemaResult { schema: encode::schema_bytes(&schema)? })
     }
@@ -116,11 +117,11 @@ impl<D: Doors> Gateway<D> {
     async fn get(&self, request: Request<Ticket>) -> Result<Frames> {
         let door = self.login(request.metadata()).await?;
         let command = command(&request.get_ref().ticket).map_err(|_| ticket::unreadable())?;
-        match Metadata::parse(command) {
-            Ok(metadata) => Ok(encode::described(metadata.answer(door.as_ref())?)),
-            Err(Command::TicketStatementQuery(ticket)) => self.redeem(&door, &ticket.statement_handle).await,
-            Err(Command::CommandPreparedStatementQuery(command)) => self.run_prepared(&door, &command).await,
-            Err(_) => Err(ticket::unreadable()),
+        match (Metadata::parse(&command), &command) {
+            (Some(metadata), _) => Ok(encode::described(metadata.answer(door.as_ref())?)),
+            (None, Command::TicketStatementQuery(ticket)) => self.redeem(&door, &ticket.statement_handle).await,
+            (None, Command::CommandPreparedStatementQuery(command)) => self.run_prepared(&door, command).await,
+            _ => Err(ticket::unreadable()),
         }
     }
 

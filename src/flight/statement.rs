@@ -20,13 +20,12 @@ pub(in crate::flight) type PlannedOf<D> = <<D as Doors>::Door as Door>::Planned;
 impl<D: Doors> Gateway<D> {
     /// Plans what a client sent as text.
     pub(in crate::flight) async fn plan(&self, door: &D::Door, sql: &str) -> Result<PlannedOf<D>> {
-        let planned = door.plan(sql).await?;
         if has_parameters(sql) {
             return Err(
                 status::not_offered("statements with parameters are").hint("write the values into the statement")
             );
         }
-        Ok(planned)
+        door.plan(sql).await
     }
 
     pub(in crate::flight) async fn plan_command(

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn sealer(clock: &Clock) -> Sealer {
-        Sealer::new([7; 32], Duration::from_secs(300), clock.clone())
+        Sealer::new([7; 32], Duration::from_mins(5), clock.clone())
     }
 
     #[test]
@@ -126,21 +126,21 @@ mod tests {
         assert_eq!(sealer(&clock).open("ana", &sealed).unwrap(), bound());
         assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"), "the statement is not readable");
 
-        let other_key = Sealer::new([8; 32], Duration::from_secs(300), clock);
+        let other_key = Sealer::new([8; 32], Duration::from_mins(5), clock);
         assert_eq!(other_key.open("ana", &sealed).unwrap_err(), unreadable());
     }
 
     #[test]
     fn every_flipped_byte_is_refused_with_one_text() {
         let sealer = sealer(&Clock::manual(0));
-        let sealed = sealer.seal("ana", bound()).unwrap();
-        for at in 0..sealed.len() {
-            let mut altered = sealed.to_vec();
+        let good = sealer.seal("ana", bound()).unwrap();
+        for at in 0..good.len() {
+            let mut altered = good.to_vec();
             altered[at] ^= 1;
             assert_eq!(sealer.open("ana", &altered).unwrap_err(), unreadable(), "byte {at}");
         }
-        for cut in [0, 1, NONCE, NONCE + 1, sealed.len() - 1] {
-            assert_eq!(sealer.open("ana", &sealed[..cut]).unwrap_err(), unreadable(), "cut at {cut}");
+        for cut in [0, 1, NONCE, NONCE + 1, good.len() - 1] {
+            assert_eq!(sealer.open("ana", &good[..cut]).unwrap_err(), unreadable(), "cut at {cut}");
         }
     }
 
@@ -148,11 +148,11 @@ mod tests {
     fn another_principal_and_a_late_one_are_refused() {
         let clock = Clock::manual(0);
         let sealer = sealer(&clock);
-        let sealed = sealer.seal("ana", bound()).unwrap();
-        assert_eq!(sealer.open("bob", &sealed).unwrap_err().kind, Kind::Denied);
+        let good = sealer.seal("ana", bound()).unwrap();
+        assert_eq!(sealer.open("bob", &good).unwrap_err().kind, Kind::Denied);
         clock.advance(Duration::from_secs(299));
-        assert!(sealer.open("ana", &sealed).is_ok());
+        assert!(sealer.open("ana", &good).is_ok());
         clock.advance(Duration::from_secs(1));
-        assert_eq!(sealer.open("ana", &sealed).unwrap_err().kind, Kind::Stale);
+        assert_eq!(sealer.open("ana", &good).unwrap_err().kind, Kind::Stale);
     }
 }

@@ -18,7 +18,7 @@ use crate::name::PrincipalName;
 use crate::telemetry::Clock;
 
 /// How long a verified password need not be hashed again.
-const REMEMBER: Duration = Duration::from_secs(60);
+const REMEMBER: Duration = Duration::from_mins(1);
 
 /// Hashes that may run at once: each takes 19 MiB and tens of milliseconds of one core.
 const HASHES_AT_ONCE: usize = 4;

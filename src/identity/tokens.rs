@@ -47,14 +47,13 @@ impl<T: Clone> Tokens<T> {
         let token = SecretString::from(URL_SAFE_NO_PAD.encode(bits));
         let now = self.clock.unix_millis();
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        // A login costs a password hash, so there is time to look at all of them; their sessions need not stay in memory.
+        logins.retain(|_, login| self.alive(login, now));
         let of_one = || logins.iter().filter(|(_, login)| login.principal == *principal);
         if of_one().count() >= LOGINS_OF_ONE
             && let Some(oldest) = of_one().min_by_key(|(_, login)| login.last_used).map(|(digest, _)| *digest)
         {
             logins.remove(&oldest);
-        }
-        if logins.len() >= LOGINS {
-            logins.retain(|_, login| self.alive(login, now));
         }
         if logins.len() >= LOGINS {
             return Err(Diagnostic::error(Kind::Exhausted, "too many logins are open").hint("try again later"));

@@ -23,19 +23,19 @@ pub(in crate::flight) enum Metadata {
 }
 
 impl Metadata {
-    /// The command, unless it is not one about metadata.
-    pub(in crate::flight) fn parse(command: Command) -> std::result::Result<Self, Command> {
+    /// The command, if it is one about metadata.
+    pub(in crate::flight) fn parse(command: &Command) -> Option<Self> {
         match command {
-            Command::CommandGetCatalogs(_) => Ok(Self::Catalogs),
-            Command::CommandGetDbSchemas(command) => Ok(Self::DbSchemas(command)),
-            Command::CommandGetTables(command) => Ok(Self::Tables(command)),
-            Command::CommandGetTableTypes(_) => Ok(Self::TableTypes),
-            Command::CommandGetPrimaryKeys(command) => Ok(Self::PrimaryKeys(command)),
+            Command::CommandGetCatalogs(_) => Some(Self::Catalogs),
+            Command::CommandGetDbSchemas(command) => Some(Self::DbSchemas(command.clone())),
+            Command::CommandGetTables(command) => Some(Self::Tables(command.clone())),
+            Command::CommandGetTableTypes(_) => Some(Self::TableTypes),
+            Command::CommandGetPrimaryKeys(command) => Some(Self::PrimaryKeys(command.clone())),
             Command::CommandGetExportedKeys(_)
             | Command::CommandGetImportedKeys(_)
-            | Command::CommandGetCrossReference(_) => Ok(Self::ForeignKeys),
-            Command::CommandGetSqlInfo(command) => Ok(Self::SqlInfo(command)),
-            other => Err(other),
+            | Command::CommandGetCrossReference(_) => Some(Self::ForeignKeys),
+            Command::CommandGetSqlInfo(command) => Some(Self::SqlInfo(command.clone())),
+            _ => None,
         }
     }
 

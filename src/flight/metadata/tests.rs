@@ -82,8 +82,8 @@ fn column(batch: &RecordBatch, at: usize) -> Vec<String> {
     batch.column(at).as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
 }
 
-fn listed(command: CommandGetTables) -> Vec<String> {
-    column(&tables::tables("mesh", &mesh(), &command).unwrap(), 2)
+fn listed(command: &CommandGetTables) -> Vec<String> {
+    column(&tables::tables("mesh", &mesh(), command).unwrap(), 2)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn tables_are_filtered_as_clients_ask() {
         (CommandGetTables { table_types: types(&["VIEW", "TABLE"]), ..all() }, &every),
         (CommandGetTables { table_types: types(&["VIEW"]), ..all() }, &[]),
     ] {
-        assert_eq!(listed(command.clone()), expect, "{command:?}");
+        assert_eq!(listed(&command), expect, "{command:?}");
     }
 }
 

@@ -29,6 +29,8 @@ use crate::telemetry::Clock;
 pub(super) struct World {
     /// Contracts and policies of today; from 100 on, statements have another column.
     pub generation: AtomicU8,
+    /// What else evaluation can see of a caller.
+    pub purpose: AtomicU8,
     pub planned: AtomicUsize,
     /// Streams that run now.
     pub running: Arc<AtomicUsize>,
@@ -94,6 +96,7 @@ impl Door for Fake {
     fn view(&self) -> [u8; 32] {
         let mut view = self.generation();
         view[0] = self.principal.name().as_str().as_bytes()[0];
+        view[1] = self.world.purpose.load(Ordering::SeqCst);
         view
     }
 

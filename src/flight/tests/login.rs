@@ -50,7 +50,7 @@ async fn a_login_ends_when_it_is_not_used() {
     let mut ana = served.login("ana").await;
     served.clock.advance(Duration::from_secs(3599));
     ana.get_catalogs().await.unwrap();
-    served.clock.advance(Duration::from_secs(3600));
+    served.clock.advance(Duration::from_hours(1));
     assert_eq!(status_of(ana.get_catalogs().await.unwrap_err()).code(), Code::Unauthenticated);
 }
 

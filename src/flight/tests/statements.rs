@@ -113,6 +113,17 @@ async fn a_ticket_outlives_a_new_generation_unless_its_columns_changed() {
 }
 
 #[tokio::test]
+async fn a_ticket_for_one_purpose_is_not_redeemed_for_another() {
+    let served = serve().await;
+    let mut ana = served.login("ana").await;
+    let anas = ticket(&ana.execute("select n".to_owned(), None).await.unwrap());
+    served.world.purpose.store(1, Ordering::SeqCst);
+    let refusal = rows(&mut ana, anas).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::FailedPrecondition);
+    assert!(refusal.message().contains("another purpose"), "{refusal}");
+}
+
+#[tokio::test]
 async fn errors_keep_their_code_before_and_inside_a_stream() {
     let served = serve().await;
     let mut ana = served.login("ana").await;
