@@ -67,7 +67,7 @@ impl Config {
 }
 
 /// Line and column, from 1, of a byte offset.
-fn place(file: &str, text: &str, offset: usize) -> Place {
+pub(crate) fn place(file: &str, text: &str, offset: usize) -> Place {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;

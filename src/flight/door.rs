@@ -1,0 +1,105 @@
+//! What this room asks of `query`: the one seam, so that the protocol is tested without a mesh.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use crate::diagnostic::Result;
+use crate::discovery::VisibleTable;
+use crate::identity::Principal;
+use crate::query::{Egress, Planned, Session, Sessions};
+
+/// Opens a door for each login.
+pub trait Doors: Send + Sync + 'static {
+    type Door: Door;
+
+    fn open(&self, principal: Principal) -> Arc<Self::Door>;
+}
+
+/// What one login may ask; [`Session`] says what each means.
+#[async_trait]
+pub trait Door: Send + Sync + 'static {
+    type Planned: Statement;
+
+    fn principal(&self) -> &Principal;
+    fn generation(&self) -> [u8; 32];
+    fn view(&self) -> [u8; 32];
+    fn catalog(&self) -> String;
+    fn domains(&self) -> Result<Vec<String>>;
+    fn tables(&self) -> Result<Vec<VisibleTable>>;
+    async fn plan(&self, sql: &str) -> Result<Self::Planned>;
+    async fn run(
+        &self,
+        planned: &Self::Planned,
+        wire: SchemaRef,
+    ) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>>;
+}
+
+/// What was planned and admitted.
+pub trait Statement: Clone + Send + Sync + 'static {
+    fn schema(&self) -> &SchemaRef;
+    fn generation(&self) -> [u8; 32];
+    fn view(&self) -> [u8; 32];
+}
+
+impl Doors for Sessions {
+    type Door = Session;
+
+    fn open(&self, principal: Principal) -> Arc<Session> {
+        Sessions::open(self, principal)
+    }
+}
+
+#[async_trait]
+impl Door for Session {
+    type Planned = Planned;
+
+    fn principal(&self) -> &Principal {
+        Session::principal(self)
+    }
+
+    fn generation(&self) -> [u8; 32] {
+        Session::generation(self)
+    }
+
+    fn view(&self) -> [u8; 32] {
+        Session::view(self)
+    }
+
+    fn catalog(&self) -> String {
+        Session::catalog(self)
+    }
+
+    fn domains(&self) -> Result<Vec<String>> {
+        Session::domains(self)
+    }
+
+    fn tables(&self) -> Result<Vec<VisibleTable>> {
+        Session::tables(self)
+    }
+
+    async fn plan(&self, sql: &str) -> Result<Planned> {
+        Session::plan(self, sql).await
+    }
+
+    async fn run(&self, planned: &Planned, wire: SchemaRef) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
+        Session::run(self, planned, wire).await
+    }
+}
+
+impl Statement for Planned {
+    fn schema(&self) -> &SchemaRef {
+        Planned::schema(self)
+    }
+
+    fn generation(&self) -> [u8; 32] {
+        Planned::generation(self)
+    }
+
+    fn view(&self) -> [u8; 32] {
+        Planned::view(self)
+    }
+}

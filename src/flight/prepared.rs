@@ -1,0 +1,205 @@
+//! Prepared statements without parameters. Handles are stateful, local to a gateway, and of one principal.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
+    CommandPreparedStatementQuery, ProstMessageExt as _,
+};
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::encode::{self, Frames};
+use super::statement::{PlannedOf, answered_schema, outside_transactions};
+use super::{Door as _, Doors, Gateway, Statement as _};
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::name::PrincipalName;
+use crate::telemetry::Clock;
+
+/// How long an unused handle lives. Connection pools keep statements; clients that crash never close theirs.
+pub(in crate::flight) const IDLE: Duration = Duration::from_hours(1);
+/// Open handles of one principal.
+const HANDLES_OF_ONE: usize = 256;
+
+/// The handles of one gateway.
+pub(in crate::flight) struct Handles<P> {
+    entries: Mutex<HashMap<Bytes, Entry<P>>>,
+    clock: Clock,
+}
+
+struct Entry<P> {
+    principal: PrincipalName,
+    statement: Prepared<P>,
+    last_used: i64,
+}
+
+#[derive(Clone)]
+pub(in crate::flight) struct Prepared<P> {
+    pub sql: String,
+    pub planned: P,
+}
+
+impl<P: Clone> Handles<P> {
+    pub(in crate::flight) fn new(clock: Clock) -> Self {
+        Self { entries: Mutex::default(), clock }
+    }
+
+    fn open(&self, principal: &PrincipalName, statement: Prepared<P>) -> Result<Bytes> {
+        let handle: [u8; 16] = rand::random();
+        let handle = Bytes::copy_from_slice(&handle);
+        let now = self.clock.unix_millis();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|_, entry| alive(entry.last_used, now));
+        if entries.values().filter(|entry| entry.principal == *principal).count() >= HANDLES_OF_ONE {
+            return Err(Diagnostic::error(
+                Kind::Exhausted,
+                format!("{HANDLES_OF_ONE} prepared statements of this principal are open"),
+            )
+            .hint("close statements that are no longer used"));
+        }
+        entries.insert(handle.clone(), Entry { principal: principal.clone(), statement, last_used: now });
+        Ok(handle)
+    }
+
+    /// # Errors
+    /// `NotFound`, with one text for a handle that was never there, is closed, has expired, or is another principal's.
+    fn get(&self, principal: &PrincipalName, handle: &Bytes) -> Result<Prepared<P>> {
+        let now = self.clock.unix_millis();
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry =
+            entries.get_mut(handle).filter(|entry| entry.principal == *principal && alive(entry.last_used, now));
+        let Some(entry) = entry else {
+            return Err(Diagnostic::error(Kind::NotFound, "the prepared statement is not open here")
+                .hint("prepare it again; handles end after an hour without use and are not shared between gateways"));
+        };
+        entry.last_used = now;
+        Ok(entry.statement.clone())
+    }
+
+    fn replace(&self, handle: &Bytes, planned: &P) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(handle) {
+            entry.statement.planned = planned.clone();
+        }
+    }
+
+    /// Closing what is not open is fine.
+    fn close(&self, principal: &PrincipalName, handle: &Bytes) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.get(handle).is_some_and(|entry| entry.principal == *principal) {
+            entries.remove(handle);
+        }
+    }
+}
+
+fn alive(last_used: i64, now: i64) -> bool {
+    now.saturating_sub(last_used) < i64::try_from(IDLE.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl<D: Doors> Gateway<D> {
+    /// The body of the action's result.
+    pub(in crate::flight) async fn prepare(
+        &self,
+        door: &D::Door,
+        request: ActionCreatePreparedStatementRequest,
+    ) -> Result<Bytes> {
+        outside_transactions(request.transaction_id.as_ref())?;
+        let planned = self.plan(door, &request.query).await?;
+        let schema = answered_schema::<D>(&planned);
+        let is_update = schema.fields().is_empty();
+        // Clients take an empty one for a statement without rows.
+        let dataset_schema = if is_update { Bytes::new() } else { encode::schema_bytes(&schema)? };
+        let statement = Prepared { sql: request.query, planned };
+        let prepared_statement_handle = self.prepared.open(door.principal().name(), statement)?;
+        let result = ActionCreatePreparedStatementResult {
+            prepared_statement_handle,
+            dataset_schema,
+            parameter_schema: Bytes::new(),
+        };
+        let mut any = result.as_any();
+        // Field 4, `is_update`, which arrow-flight's message does not have yet: tag, value.
+        any.value = [any.value.as_ref(), &[4 << 3, u8::from(is_update)]].concat().into();
+        Ok(any.encode_to_vec().into())
+    }
+
+    pub(in crate::flight) fn close_prepared(&self, door: &D::Door, request: &ActionClosePreparedStatementRequest) {
+        self.prepared.close(door.principal().name(), &request.prepared_statement_handle);
+    }
+
+    pub(in crate::flight) async fn prepared_info(
+        &self,
+        door: &D::Door,
+        command: &CommandPreparedStatementQuery,
+        descriptor: FlightDescriptor,
+    ) -> Result<FlightInfo> {
+        let prepared = self.current(door, &command.prepared_statement_handle).await?;
+        self.info_of_plan(door, prepared.sql, prepared.planned, descriptor)
+    }
+
+    /// For clients that use the command itself as a ticket.
+    pub(in crate::flight) async fn run_prepared(
+        &self,
+        door: &D::Door,
+        command: &CommandPreparedStatementQuery,
+    ) -> Result<Frames> {
+        let prepared = self.current(door, &command.prepared_statement_handle).await?;
+        self.run(door, &prepared.planned).await
+    }
+
+    /// The statement, planned under the view of today.
+    pub(in crate::flight) async fn current(&self, door: &D::Door, handle: &Bytes) -> Result<Prepared<PlannedOf<D>>> {
+        let mut prepared = self.prepared.get(door.principal().name(), handle)?;
+        if prepared.planned.view() != door.view() {
+            let planned = self.plan(door, &prepared.sql).await?;
+            if answered_schema::<D>(&planned) != answered_schema::<D>(&prepared.planned) {
+                return Err(Diagnostic::error(Kind::Stale, "the columns of the prepared statement have changed")
+                    .hint("prepare it again"));
+            }
+            self.prepared.replace(handle, &planned);
+            prepared.planned = planned;
+        }
+        Ok(prepared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(sql: &str) -> Prepared<()> {
+        Prepared { sql: sql.to_owned(), planned: () }
+    }
+
+    fn name(name: &str) -> PrincipalName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn a_handle_is_of_its_principal_only_and_may_be_closed_twice() {
+        let handles = Handles::new(Clock::manual(0));
+        let handle = handles.open(&name("ana"), statement("select 1")).unwrap();
+        let foreign = handles.get(&name("bob"), &handle).err().unwrap();
+        handles.close(&name("bob"), &handle);
+        assert_eq!(handles.get(&name("ana"), &handle).unwrap().sql, "select 1");
+        handles.close(&name("ana"), &handle);
+        handles.close(&name("ana"), &handle);
+        assert_eq!(handles.get(&name("ana"), &handle).err().unwrap(), foreign);
+    }
+
+    #[test]
+    fn unused_handles_expire_and_no_principal_may_hold_all() {
+        let clock = Clock::manual(0);
+        let handles = Handles::new(clock.clone());
+        for _ in 0..HANDLES_OF_ONE {
+            handles.open(&name("ana"), statement("select 1")).unwrap();
+        }
+        assert_eq!(handles.open(&name("ana"), statement("select 1")).err().unwrap().kind, Kind::Exhausted);
+        let bobs = handles.open(&name("bob"), statement("select 1")).unwrap();
+        clock.advance(IDLE);
+        assert!(handles.get(&name("bob"), &bobs).is_err());
+        handles.open(&name("ana"), statement("select 1")).unwrap();
+    }
+}

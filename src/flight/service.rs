@@ -1,0 +1,262 @@
+//! The ten RPCs. Each finds out who calls before it looks at what is asked, and hands over to its family's file.
+//!
+//! arrow-flight's `FlightSqlService` is not used: it hard-codes three RPCs as unimplemented, advertises actions that are
+//! not there, and its handlers have no place for a login, so that one could be forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any, Command, ProstMessageExt,
+};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
+    PollInfo, PutResult, SchemaResult, Ticket,
+};
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use moka::sync::Cache;
+use prost::Message as _;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::encode::{self, Frames};
+use super::handshake::bearer;
+use super::info::flight_info;
+use super::metadata::Metadata;
+use super::prepared::Handles;
+use super::statement::{PlannedOf, answered_schema};
+use super::ticket::{self, Sealer, TicketId};
+use super::{Doors, status};
+use crate::config::Limits;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::identity::{Authenticator, Tokens};
+use crate::query::Sessions;
+use crate::telemetry::Clock;
+
+/// The largest request. Statements are limited far below it.
+const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
+
+const CREATE_PREPARED: &str = "CreatePreparedStatement";
+const CLOSE_PREPARED: &str = "ClosePreparedStatement";
+
+/// The Flight SQL service over one mesh.
+pub struct Gateway<D: Doors = Sessions> {
+    pub(in crate::flight) doors: Arc<D>,
+    pub(in crate::flight) authenticator: Arc<Authenticator>,
+    pub(in crate::flight) tokens: Tokens<Arc<D::Door>>,
+    pub(in crate::flight) sealer: Sealer,
+    /// Plans that were announced and wait to be fetched; without an entry a ticket is planned again.
+    pub(in crate::flight) pending: Cache<TicketId, PlannedOf<D>>,
+    pub(in crate::flight) prepared: Handles<PlannedOf<D>>,
+}
+
+/// The service, to be added to a server. Tickets are sealed under a new key: they end with the process.
+pub fn service<D: Doors>(
+    sessions: Arc<D>,
+    authenticator: Arc<Authenticator>,
+    limits: &Limits,
+    clock: Clock,
+) -> FlightServiceServer<Gateway<D>> {
+    FlightServiceServer::new(Gateway::new(sessions, authenticator, limits, rand::random(), clock))
+        .max_decoding_message_size(LARGEST_REQUEST)
+}
+
+impl<D: Doors> Gateway<D> {
+    /// Gateways with the same `ticket_key` redeem each other's tickets.
+    pub fn new(
+        doors: Arc<D>,
+        authenticator: Arc<Authenticator>,
+        limits: &Limits,
+        ticket_key: [u8; 32],
+        clock: Clock,
+    ) -> Self {
+        let life = Duration::from_secs(limits.ticket_seconds);
+        Self {
+            doors,
+            tokens: authenticator.tokens(),
+            authenticator,
+            sealer: Sealer::new(ticket_key, life, clock.clone()),
+            pending: Cache::builder().max_capacity(limits.pending_statements).time_to_live(life).build(),
+            prepared: Handles::new(clock),
+        }
+    }
+
+    async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo> {
+        let door = self.login(request.metadata()).await?;
+        let descriptor = request.into_inner();
+        let command = command(&descriptor.cmd)?;
+        if let Some(metadata) = Metadata::parse(&command) {
+            // Metadata needs no seal: whoever sends the command is answered what they may know.
+            let ticket = descriptor.cmd.clone();
+            return flight_info(&encode::announced(&metadata.schema()), ticket, descriptor);
+        }
+        match command {
+            Command::CommandStatementQuery(command) => self.statement_info(&door, command, descriptor).await,
+            Command::CommandPreparedStatementQuery(command) => self.prepared_info(&door, &command, descriptor).await,
+            other => Err(no_command(&other)),
+        }
+    }
+
+    async fn schema(&self, request: Request<FlightDescriptor>) -> Result<SchemaResult> {
+        let door = self.login(request.metadata()).await?;
+        let command = command(&request.get_ref().cmd)?;
+        let schema = match (Metadata::parse(&command), &command) {
+            (Some(metadata), _) => encode::announced(&metadata.schema()),
+            (None, Command::CommandStatementQuery(command)) => {
+                answered_schema::<D>(&self.plan_command(&door, command).await?)
+            }
+            (None, Command::CommandPreparedStatementQuery(command)) => {
+                answered_schema::<D>(&self.current(&door, &command.prepared_statement_handle).await?.planned)
+            }
+            (None, other) => return Err(no_command(other)),
+        };
+        Ok(SchemaResult { schema: encode::schema_bytes(&schema)? })
+    }
+
+    async fn get(&self, request: Request<Ticket>) -> Result<Frames> {
+        let door = self.login(request.metadata()).await?;
+        let command = command(&request.get_ref().ticket).map_err(|_| ticket::unreadable())?;
+        match (Metadata::parse(&command), &command) {
+            (Some(metadata), _) => Ok(encode::described(metadata.answer(door.as_ref())?)),
+            (None, Command::TicketStatementQuery(ticket)) => self.redeem(&door, &ticket.statement_handle).await,
+            (None, Command::CommandPreparedStatementQuery(command)) => self.run_prepared(&door, command).await,
+            _ => Err(ticket::unreadable()),
+        }
+    }
+
+    /// The bodies of the action's results.
+    async fn act(&self, request: Request<Action>) -> Result<Option<bytes::Bytes>> {
+        let door = self.login(request.metadata()).await?;
+        let action = request.get_ref();
+        match action.r#type.as_str() {
+            CREATE_PREPARED => {
+                let request: ActionCreatePreparedStatementRequest = body(action)?;
+                self.prepare(&door, request).await.map(Some)
+            }
+            CLOSE_PREPARED => {
+                let request: ActionClosePreparedStatementRequest = body(action)?;
+                self.close_prepared(&door, &request);
+                Ok(None)
+            }
+            other => Err(status::not_offered(&format!("the action `{}` is", short(other)))),
+        }
+    }
+
+    /// For what is not there: also then, only who may connect is answered.
+    async fn refuse<T>(&self, headers: &tonic::metadata::MetadataMap, what: &str) -> Result<T, Status> {
+        let refusal = match self.login(headers).await {
+            Ok(_) => status::not_offered(what),
+            Err(error) => error,
+        };
+        Err(status::of(&refusal))
+    }
+}
+
+fn command(bytes: &bytes::Bytes) -> Result<Command> {
+    let unreadable = || Diagnostic::error(Kind::Invalid, "the command cannot be read as a Flight SQL message");
+    let any = Any::decode(bytes.clone()).map_err(|_| unreadable())?;
+    Command::try_from(any).map_err(|_| unreadable())
+}
+
+fn body<M: ProstMessageExt>(action: &Action) -> Result<M> {
+    let unreadable = || {
+        Diagnostic::error(Kind::Invalid, format!("the body of the action `{}` cannot be read", short(&action.r#type)))
+    };
+    let any = Any::decode(action.body.clone()).map_err(|_| unreadable())?;
+    any.unpack().ok().flatten().ok_or_else(unreadable)
+}
+
+fn no_command(command: &Command) -> Diagnostic {
+    match command.type_url().rsplit(['/', '.']).next() {
+        Some(name) if !name.is_empty() => status::not_offered(&format!("the command `{}` is", short(name))),
+        _ => status::not_offered("descriptors without a command are"),
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+fn answer<T>(result: Result<T>) -> Result<Response<T>, Status> {
+    result.map(Response::new).map_err(|error| status::of(&error))
+}
+
+#[tonic::async_trait]
+impl<D: Doors> FlightService for Gateway<D> {
+    type HandshakeStream = BoxStream<'static, Result<HandshakeResponse, Status>>;
+    type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
+    type DoGetStream = Frames;
+    type DoPutStream = BoxStream<'static, Result<PutResult, Status>>;
+    type DoActionStream = BoxStream<'static, Result<arrow_flight::Result, Status>>;
+    type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
+    type DoExchangeStream = BoxStream<'static, Result<FlightData, Status>>;
+
+    /// Waits for no message: Go, C++ and Python send none. The token is in the initial headers, the stream is empty.
+    async fn handshake(
+        &self,
+        request: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        let token = self.shake_hands(request.metadata()).await.map_err(|error| status::of(&error))?;
+        let mut response = Response::new(stream::empty().boxed());
+        if let Some(token) = token {
+            let header = bearer(&token).parse().map_err(|_| Status::internal("the token is no header"))?;
+            response.metadata_mut().insert("authorization", header);
+        }
+        Ok(response)
+    }
+
+    async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        answer(self.flight_info(request).await)
+    }
+
+    async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        answer(self.schema(request).await)
+    }
+
+    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        answer(self.get(request).await)
+    }
+
+    async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        let bodies = self
+            .act(request)
+            .await
+            .map(|body| stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed());
+        answer(bodies)
+    }
+
+    async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        self.login(request.metadata()).await.map_err(|error| status::of(&error))?;
+        let offered = [
+            (
+                CREATE_PREPARED,
+                "Prepares a statement: ActionCreatePreparedStatementRequest to ActionCreatePreparedStatementResult",
+            ),
+            (CLOSE_PREPARED, "Closes a prepared statement: ActionClosePreparedStatementRequest, no result"),
+        ];
+        let types = offered
+            .map(|(name, description)| Ok(ActionType { r#type: name.to_owned(), description: description.to_owned() }));
+        Ok(Response::new(stream::iter(types).boxed()))
+    }
+
+    async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        self.refuse(request.metadata(), "ListFlights is").await
+    }
+
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        self.refuse(request.metadata(), "PollFlightInfo is").await
+    }
+
+    /// Reads no message: a client may wait for the answer before it sends any.
+    async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        self.refuse(request.metadata(), "updates, uploads and parameters are").await
+    }
+
+    async fn do_exchange(
+        &self,
+        request: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        self.refuse(request.metadata(), "DoExchange is").await
+    }
+}
