@@ -1,1 +1,29 @@
-//! TODO face
+//! Policy meets table: what one principal sees of one dataset.
+//!
+//! In: a dataset's contract, what policy says of it for a principal ([`Exposed`](crate::policy::Exposed)), and a way to open it.
+//! Out: [`GovernedTable`], the only table provider a session can reach, and [`ProductScan`], the only leaf it plans. Conditions
+//! become one filter, masks one expression for each column, and both run below a leaf that shows nothing of them.
+//! Absent on purpose: SQL text, gRPC, and any expression of a user that could fail on a hidden row.
+
+// rules → what each cell shows
+mod exposure;
+// conditions → expressions that cannot fail
+mod filter;
+mod literal;
+mod total;
+// cells → expressions and the visible schema
+mod cell;
+mod hash;
+mod mask;
+mod project;
+mod text;
+// the table and its leaf
+mod leakproof;
+mod refusal;
+mod scan;
+mod statistics;
+mod table;
+
+pub use project::{ColumnExposure, column_exposures, visible_schema};
+pub use scan::ProductScan;
+pub use table::GovernedTable;
