@@ -1,0 +1,207 @@
+//! What a principal sees of a dataset: its columns by name and type, and the expressions that make them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Case as CaseExpr, Expr, lit};
+
+use super::cell::{assemble, show};
+use super::exposure::{AnyOf, Case, Cell, Rows};
+use super::filter::{Compiler, all, any};
+use super::hash::HashKey;
+use crate::contract::{Column, Dataset};
+use crate::diagnostic::Result;
+use crate::name::ColumnPath;
+use crate::policy::Exposed;
+
+/// The visible columns in the contract's order, all nullable, without metadata. Known without touching storage.
+pub fn visible_schema(dataset: &Dataset, exposed: &Exposed) -> SchemaRef {
+    schema(&View::of(dataset, exposed))
+}
+
+/// A visible leaf column and how its cells are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnExposure {
+    pub path: ColumnPath,
+    /// Masks that some cell may be shown under, most revealing first; empty where every cell of a visible row is clear.
+    pub masks: Vec<String>,
+}
+
+/// How each visible leaf column is shown, in the contract's order.
+pub fn column_exposures(dataset: &Dataset, exposed: &Exposed) -> Vec<ColumnExposure> {
+    fn walk(path: &ColumnPath, part: &Part<'_>, out: &mut Vec<ColumnExposure>) {
+        match &part.shape {
+            Shape::Cell(cell) if cell.is_bare() => out.push(ColumnExposure { path: path.clone(), masks: Vec::new() }),
+            Shape::Cell(cell) => {
+                let mut steps = cell.steps();
+                steps.sort();
+                let mut masks: Vec<String> = Vec::new();
+                for step in steps {
+                    let mask = match (step.hashed, step.mask) {
+                        (true, crate::policy::Mask::Clear) => "hash".to_owned(),
+                        (true, mask) => format!("hash of {mask}"),
+                        (false, mask) => mask.to_string(),
+                    };
+                    masks.push(mask);
+                }
+                if cell.shown.is_some() {
+                    masks.push("hidden".to_owned());
+                }
+                out.push(ColumnExposure { path: path.clone(), masks });
+            }
+            Shape::Struct(parts) => {
+                for part in parts {
+                    walk(&path.child(part.column.name.clone()), part, out);
+                }
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for part in &View::of(dataset, exposed).parts {
+        walk(&ColumnPath::root(part.column.name.clone()), part, &mut out);
+    }
+    out
+}
+
+/// What is visible of a dataset.
+pub(super) struct View<'a> {
+    pub rows: Rows,
+    pub parts: Vec<Part<'a>>,
+}
+
+/// A visible column, or a visible field of a struct.
+pub(super) struct Part<'a> {
+    pub column: &'a Column,
+    path: ColumnPath,
+    shape: Shape<'a>,
+}
+
+enum Shape<'a> {
+    Cell(Cell),
+    Struct(Vec<Part<'a>>),
+}
+
+impl<'a> View<'a> {
+    pub fn of(dataset: &'a Dataset, exposed: &Exposed) -> Self {
+        let rows = Rows::of(exposed);
+        let parts = dataset
+            .columns
+            .iter()
+            .filter_map(|column| Part::of(column, ColumnPath::root(column.name.clone()), exposed, &rows));
+        Self { parts: parts.collect(), rows }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn of(column: &'a Column, path: ColumnPath, exposed: &Exposed, rows: &Rows) -> Option<Self> {
+        let shape = if column.fields.is_empty() {
+            let rules = exposed.columns.iter().find(|rules| rules.path == path)?;
+            Shape::Cell(Cell::of(rules, &column.data_type, rows)?)
+        } else {
+            let fields = column.fields.iter();
+            let parts: Vec<Part<'_>> =
+                fields.filter_map(|field| Self::of(field, path.child(field.name.clone()), exposed, rows)).collect();
+            if parts.is_empty() {
+                return None;
+            }
+            Shape::Struct(parts)
+        };
+        Some(Self { column, path, shape })
+    }
+
+    fn data_type(&self) -> DataType {
+        match &self.shape {
+            Shape::Cell(cell) if cell.text => DataType::Utf8,
+            Shape::Cell(_) => self.column.data_type.clone(),
+            Shape::Struct(parts) => DataType::Struct(parts.iter().map(Part::field).collect::<Fields>()),
+        }
+    }
+
+    fn field(&self) -> Field {
+        Field::new(self.column.name.as_str(), self.data_type(), true)
+    }
+
+    /// True where every cell of a visible row is the value itself, so that the column can be passed through.
+    pub fn is_bare(&self) -> bool {
+        match &self.shape {
+            Shape::Cell(cell) => cell.is_bare(),
+            Shape::Struct(parts) => {
+                parts.len() == self.column.fields.len()
+                    && parts.iter().all(Part::is_bare)
+                    && self.data_type() == self.column.data_type
+            }
+        }
+    }
+
+    /// True for a column on which predicates and dynamic filters may run below the policy.
+    pub fn passes_through(&self) -> bool {
+        matches!(self.shape, Shape::Cell(_)) && self.is_bare()
+    }
+
+    /// The expression over the opened dataset's columns.
+    pub fn expr(&self, compiler: &Compiler<'_>, key: &HashKey) -> Result<Expr> {
+        let (value, _) = compiler.value(&self.path)?;
+        if self.is_bare() {
+            return Ok(value);
+        }
+        Ok(match &self.shape {
+            Shape::Cell(cell) => show(value, step(cell, compiler)?, cell.steps(), key.clone(), cell.text),
+            Shape::Struct(parts) => {
+                let fields = parts.iter().map(|part| part.expr(compiler, key)).collect::<Result<Vec<_>>>()?;
+                // Whether the struct is there is told only where a field of it is.
+                let mut shown = vec![value.is_not_null()];
+                shown.extend(self.shown(compiler)?);
+                assemble(all(shown), fields, self.data_type())
+            }
+        })
+    }
+
+    /// Where something of it is above hidden; `None` in every visible row.
+    fn shown(&self, compiler: &Compiler<'_>) -> Result<Option<Expr>> {
+        match &self.shape {
+            Shape::Cell(cell) => cell.shown.as_ref().map(|alternative| compiler.alternative(alternative)).transpose(),
+            Shape::Struct(parts) => {
+                let each = parts.iter().map(|part| part.shown(compiler)).collect::<Result<Option<Vec<_>>>>()?;
+                Ok(each.map(any))
+            }
+        }
+    }
+}
+
+pub(super) fn schema(view: &View<'_>) -> SchemaRef {
+    Arc::new(Schema::new(view.parts.iter().map(Part::field).collect::<Fields>()))
+}
+
+/// The number of the step that a cell shows; NULL is hidden.
+fn step(cell: &Cell, compiler: &Compiler<'_>) -> Result<Expr> {
+    let steps = cell.steps();
+    let number = |case: &Case| {
+        let at = case.shown.and_then(|shown| steps.iter().position(|step| *step == shown));
+        lit(ScalarValue::Int32(at.and_then(|at| i32::try_from(at).ok())))
+    };
+    let mut when: Vec<(Box<Expr>, Box<Expr>)> = Vec::new();
+    let mut otherwise = lit(ScalarValue::Int32(None));
+    for case in &cell.cases {
+        let mut guards = Vec::new();
+        if let Some(conditions) = conditional(case.capped.as_ref()) {
+            guards.push(compiler.unforbidden(conditions)?.is_not_true());
+        }
+        if let Some(conditions) = conditional(case.offered.as_ref()) {
+            guards.push(compiler.permitted(conditions)?.is_true());
+        }
+        if guards.is_empty() {
+            otherwise = number(case);
+            break;
+        }
+        when.push((Box::new(all(guards)), Box::new(number(case))));
+    }
+    if when.is_empty() {
+        return Ok(otherwise);
+    }
+    Ok(Expr::Case(CaseExpr { expr: None, when_then_expr: when, else_expr: Some(Box::new(otherwise)) }))
+}
+
+fn conditional(rule: Option<&AnyOf>) -> Option<&std::collections::BTreeSet<crate::policy::Condition>> {
+    rule.and_then(Option::as_ref)
+}

@@ -1,0 +1,35 @@
+//! What a reader learns of a failure below the policy: that there was one. The detail goes to the owner's log.
+
+use std::fmt::Display;
+
+use datafusion::common::DataFusionError;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+
+use crate::diagnostic::{Diagnostic, Kind};
+
+/// Logs the detail under a fresh correlation id and answers with the id alone.
+pub(super) fn opaque(table: &str, detail: &dyn Display) -> DataFusionError {
+    let id = correlation_id();
+    tracing::error!(target: "meshgate::product", product = table, correlation_id = id, detail = %detail, "product read failed");
+    let told = Diagnostic::error(Kind::Internal, format!("product read failed (`{table}`, correlation id {id})"))
+        .hint("give the id to the product's owner: the detail is in the gateway's log");
+    DataFusionError::External(Box::new(told))
+}
+
+/// As [`opaque`], but running out of the query's own memory is said as such: it is the reader's to change.
+pub(super) fn opaque_run(table: &str, error: &DataFusionError) -> DataFusionError {
+    if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+        tracing::warn!(target: "meshgate::product", product = table, detail = %error, "no memory left to read a product");
+        return DataFusionError::ResourcesExhausted(format!("the query's memory does not suffice to read `{table}`"));
+    }
+    opaque(table, error)
+}
+
+fn correlation_id() -> String {
+    let mut bytes = [0; 8];
+    match OsRng.try_fill_bytes(&mut bytes) {
+        Ok(()) => super::hash::hex(&bytes),
+        Err(_) => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! The only table provider a session can reach.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use secrecy::SecretString;
+
+use super::filter::{Compiler, Drift, all, leaves};
+use super::hash::HashKey;
+use super::leakproof::{below, is_leakproof};
+use super::project::{View, schema};
+use super::refusal::opaque;
+use super::scan::{Leaf, Private, ProductScan, projected};
+use super::statistics::declared;
+use crate::contract::Dataset;
+use crate::mesh::TableEntry;
+use crate::policy::Exposed;
+use crate::source::{Open, RawTable};
+
+/// One dataset as one principal sees it. Its schema is known without touching storage.
+pub struct GovernedTable {
+    entry: TableEntry,
+    exposed: Exposed,
+    source: Arc<dyn Open>,
+    key: HashKey,
+    /// Nothing of a reader runs below the policy, so that timing does not depend on hidden rows either.
+    restricted: bool,
+    schema: SchemaRef,
+    /// Columns on which leakproof predicates and dynamic filters may run below the policy.
+    passing: HashSet<String>,
+}
+
+impl GovernedTable {
+    /// `hash_key` is that of the dataset's domain; `restricted` is true for the mesh's highest classification.
+    /// `None` when nothing of the dataset is visible, or a policy says what cannot be compiled (the log says which).
+    pub fn new(
+        entry: TableEntry,
+        exposed: Exposed,
+        source: Arc<dyn Open>,
+        hash_key: Option<SecretString>,
+        restricted: bool,
+    ) -> Option<Self> {
+        let key = HashKey::new(hash_key);
+        let dataset = entry.dataset();
+        let view = View::of(dataset, &exposed);
+        if view.parts.is_empty() {
+            return None;
+        }
+        let compiler = Compiler { dataset, drift: Drift::new() };
+        let compiled = view.parts.iter().try_for_each(|part| part.expr(&compiler, &key).map(drop));
+        if let Err(error) = compiled.and_then(|()| compiler.rows(&view.rows).map(drop)) {
+            tracing::error!(target: "meshgate::product", product = %entry.table, detail = %error, "dataset denied");
+            return None;
+        }
+        let passing = view.parts.iter().filter(|part| !restricted && part.passes_through());
+        let passing = passing.map(|part| part.column.name.to_string()).collect();
+        let schema = schema(&view);
+        Some(Self { entry, exposed, source, key, restricted, schema, passing })
+    }
+
+    pub fn entry(&self) -> &TableEntry {
+        &self.entry
+    }
+
+    /// Names of the policies that can bear on a cell, sorted.
+    pub fn policies(&self) -> &[String] {
+        &self.exposed.policies
+    }
+
+    /// What policy says of it for this principal.
+    pub fn exposed(&self) -> &Exposed {
+        &self.exposed
+    }
+
+    fn accepts(&self, predicate: &Expr) -> bool {
+        !self.restricted && is_leakproof(predicate, &self.schema, &self.passing)
+    }
+
+    fn statistics_of(&self, columns: &[usize], limit: Option<usize>) -> Statistics {
+        let whole = declared(&self.entry.product.contract, self.entry.dataset(), &self.schema);
+        projected(whole, columns, limit)
+    }
+
+    fn private(&self, raw: &RawTable, columns: &[usize], predicates: &[Expr], limit: Option<usize>) -> Result<Private> {
+        let dataset: &Dataset = self.entry.dataset();
+        let view = View::of(dataset, &self.exposed);
+        let markers = leaves(dataset).into_iter().filter_map(|(path, _)| {
+            let marker = raw.drift_marker(&path)?.to_owned();
+            Some((path, marker))
+        });
+        let compiler = Compiler { dataset, drift: markers.collect() };
+        let table = self.entry.table.to_string();
+        let opaque = |error| opaque(&table, &error);
+        let mut filters: Vec<Expr> = compiler.rows(&view.rows).map_err(opaque)?.into_iter().collect();
+        for predicate in predicates {
+            filters.push(below(predicate.clone())?);
+        }
+        let mut exprs = Vec::with_capacity(columns.len());
+        for index in columns {
+            let Some(part) = view.parts.get(*index) else {
+                return internal_err!("a column out of range was asked for");
+            };
+            let expr = part.expr(&compiler, &self.key).map_err(opaque)?;
+            exprs.push(expr.alias(part.column.name.as_str()));
+        }
+        let filter = (!filters.is_empty()).then(|| all(filters));
+        Ok(Private { filter, columns: exprs, limit })
+    }
+}
+
+impl fmt::Debug for GovernedTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GovernedTable({})", self.entry.table)
+    }
+}
+
+#[async_trait]
+impl TableProvider for GovernedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let answer = |predicate: &&Expr| {
+            if self.accepts(predicate) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
+        };
+        Ok(filters.iter().map(answer).collect())
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
+        Some(self.statistics_of(&columns, None))
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if !filters.iter().all(|predicate| self.accepts(predicate)) {
+            return internal_err!("a predicate that was not accepted was pushed below a policy");
+        }
+        let columns: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let schema: Schema = self.schema.project(&columns)?;
+        let table = self.entry.table.to_string();
+        let raw = self.source.open(&self.entry).await.map_err(|error| opaque(&table, &error))?;
+        let private = self.private(&raw, &columns, filters, limit)?;
+        let leaf = Leaf {
+            policies: self.exposed.policies.clone(),
+            statistics: self.statistics_of(&columns, limit),
+            partitions: state.config().target_partitions(),
+            passing: schema.fields().iter().map(|field| self.passing.contains(field.name())).collect(),
+            schema: Arc::new(schema),
+            table: table.clone(),
+        };
+        let scan = ProductScan::open(&raw, private, leaf).await.map_err(|error| opaque(&table, &error))?;
+        Ok(Arc::new(scan))
+    }
+}
