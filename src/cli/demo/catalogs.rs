@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rust_embed::RustEmbed;
 
-use super::files;
+use super::files::{self, Access};
 use crate::diagnostic::Result;
 
 #[derive(RustEmbed)]
@@ -17,7 +17,7 @@ pub(super) fn write(folder: &Path) -> Result<()> {
     files::make_folder(folder)?;
     for name in Catalogs::iter() {
         if let Some(file) = Catalogs::get(&name) {
-            files::write_new_public(&folder.join(&*name), &file.data)?;
+            files::write_new(&folder.join(&*name), &file.data, Access::Everyone)?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! The format is <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>; only what an append and a rewrite need.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray as _};
@@ -102,9 +103,13 @@ impl DeltaTable {
             "operationParameters": {},
             "engineInfo": "meshgate demo",
         }});
-        let lines: String = std::iter::once(&info).chain(actions).map(|action| format!("{action}\n")).collect();
+        let mut lines = String::new();
+        for action in std::iter::once(&info).chain(actions) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{action}");
+        }
         let path = self.folder.join("_delta_log").join(format!("{:020}.json", self.next_version));
-        files::write(&path, lines.as_bytes())?;
+        files::write(&path, lines.as_bytes(), files::Access::Everyone)?;
         self.next_version += 1;
         Ok(())
     }

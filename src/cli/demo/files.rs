@@ -18,30 +18,34 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
     })
 }
 
+/// Who may read a file besides its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Everyone,
+    OwnerOnly,
+}
+
 /// Puts a file in place by rename, so that a reader (or a second start) never sees half of it. An existing file is replaced.
-pub(super) fn write(path: &Path, content: &[u8]) -> Result<()> {
+pub(super) fn write(path: &Path, content: &[u8], access: Access) -> Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     make_folder(folder)?;
+    // A temporary file is its owner's alone until it says otherwise.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| unwritable(path, &error))?;
     file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(|error| unwritable(path, &error))?;
+    #[cfg(not(unix))]
+    let _ = access;
+    #[cfg(unix)]
+    if access == Access::Everyone {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(mode).map_err(|error| unwritable(path, &error))?;
+    }
     file.persist(path).map(drop).map_err(|error| unwritable(path, &error))
 }
 
-/// As [`write`], but an existing file stays: it may have been edited. The file can be read by everyone on the machine.
-pub(super) fn write_new_public(path: &Path, content: &[u8]) -> Result<()> {
-    write_new(path, content)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(path, mode).map_err(|error| unwritable(path, &error))?;
-    }
-    Ok(())
-}
-
-/// As [`write`], but an existing file stays. The file is readable by its owner alone.
-pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    if path.exists() { Ok(()) } else { write(path, content) }
+/// As [`write`], but an existing file stays as it is: it may have been edited.
+pub(super) fn write_new(path: &Path, content: &[u8], access: Access) -> Result<()> {
+    if path.exists() { Ok(()) } else { write(path, content, access) }
 }
 
 pub(super) fn unwritable(path: &Path, error: &dyn Display) -> Diagnostic {

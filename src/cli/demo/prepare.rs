@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{DemoPrincipal, PRINCIPALS, catalogs, files, principals, tables};
+use super::files::{self, Access};
+use super::{DemoPrincipal, PRINCIPALS, catalogs, principals, tables};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// Counts up when the data that this module makes changes.
@@ -65,7 +66,10 @@ pub fn prepare(dir: &Path, scale: f64) -> Result<Prepared> {
             return Ok(prepared(true));
         }
     }
-    let mark = |complete| files::write(&path, Marker { version: VERSION, scale, complete }.to_toml()?.as_bytes());
+    let mark = |complete| {
+        let marker = Marker { version: VERSION, scale, complete }.to_toml()?;
+        files::write(&path, marker.as_bytes(), Access::Everyone)
+    };
     mark(false)?;
     write_all(dir, scale)?;
     mark(true)?;
@@ -80,12 +84,12 @@ fn write_all(dir: &Path, scale: f64) -> Result<()> {
     catalogs::write(&dir.join("catalogs"))?;
     let users = dir.join("users.toml");
     if !users.exists() {
-        files::write(&users, principals::users_toml()?.as_bytes())?;
+        files::write(&users, principals::users_toml()?.as_bytes(), Access::OwnerOnly)?;
     }
     for domain in DOMAINS {
-        files::write_new(&dir.join(format!("keys/{domain}.key")), hash_key(domain).as_bytes())?;
+        files::write_new(&dir.join(format!("keys/{domain}.key")), hash_key(domain).as_bytes(), Access::OwnerOnly)?;
     }
-    files::write_new_public(&dir.join("meshgate.toml"), config().as_bytes())?;
+    files::write_new(&dir.join("meshgate.toml"), config().as_bytes(), Access::Everyone)?;
     tables::write(&data, scale)
 }
 

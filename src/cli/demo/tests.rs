@@ -363,6 +363,16 @@ fn passwords_are_the_names_hashed_with_argon2id() {
     assert!(users["users"]["eve"]["roles"].as_array().unwrap().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn secrets_are_for_their_owner_and_the_rest_for_everyone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = |name: &str| std::fs::metadata(shared().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("users.toml"), mode("keys/sales.key")), (0o600, 0o600));
+    assert_eq!((mode("meshgate.toml"), mode("data/logistics/carriers.csv")), (0o644, 0o644));
+}
+
 #[test]
 fn catalogs_are_those_of_the_binary() {
     for (name, content) in catalogs::embedded() {

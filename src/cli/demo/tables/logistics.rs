@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use rand::Rng as _;
 
 use super::super::delta::DeltaTable;
-use super::super::files;
+use super::super::files::{self, Access};
 use super::super::parquet::{batch, timestamps};
 use super::super::words::{CARRIER_MODES, CARRIER_NAMES};
 use super::super::world::{DAY, Order, Outcome, SECOND, Sizes, Stream, pick};
@@ -103,7 +103,7 @@ pub(super) fn write_carriers(path: &Path) -> Result<()> {
         let (name, mode) = (pick(&mut rng, CARRIER_NAMES), pick(&mut rng, CARRIER_MODES));
         let _ = writeln!(csv, "{id},{name} {id:02},{mode}");
     }
-    files::write(path, csv.as_bytes())
+    files::write(path, csv.as_bytes(), Access::Everyone)
 }
 
 fn text<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {

@@ -9,7 +9,7 @@ use chrono::DateTime;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
-use super::super::files;
+use super::super::files::{self, Access};
 use super::super::parquet::{self, batch, money};
 use super::super::words::{CHANNELS, DEPARTMENTS, FAMILY, GIVEN, REGION_DECK};
 use super::super::world::{Sizes, Stream, TODAY, pick};
@@ -32,7 +32,7 @@ pub(super) fn write_touchpoints(path: &Path, sizes: Sizes) -> Result<()> {
             r#"{{"customer_id":{customer},"channel":"{channel}","campaign":"{campaign}","at":"{at}"}}"#
         );
     }
-    files::write(path, lines.as_bytes())
+    files::write(path, lines.as_bytes(), Access::Everyone)
 }
 
 /// Employee 1 has no manager, the next one of twenty-five report to her, all others to one of those.
