@@ -1,1 +1,2 @@
 //! TODO face
+pub mod sql;
