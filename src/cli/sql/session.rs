@@ -1,0 +1,44 @@
+//! A login that outlives the connection.
+
+use crate::client::{Client, Login, Rows, connect};
+use crate::diagnostic::{Kind, Result};
+
+pub(super) struct Session {
+    pub(super) url: String,
+    pub(super) login: Login,
+    pub(super) client: Client,
+}
+
+/// Rows, and whether a new login was needed to get them.
+pub(super) struct Answer {
+    pub(super) rows: Rows,
+    pub(super) again: bool,
+}
+
+impl Session {
+    pub(super) async fn open(url: &str, login: Login) -> Result<Self> {
+        let client = connect(url, &login).await?;
+        Ok(Self { url: url.to_owned(), login, client })
+    }
+
+    /// Runs one statement. A gateway that was restarted, or a token that has expired, is met with one new
+    /// login: nothing can have run, since the statement was refused before it was looked at.
+    pub(super) async fn execute(&mut self, sql: &str) -> Result<Answer> {
+        match self.client.execute(sql).await {
+            Ok(rows) => Ok(Answer { rows, again: false }),
+            Err(refused) if refused.kind == Kind::Unauthenticated && self.login.user().is_some() => {
+                self.client = connect(&self.url, &self.login).await?;
+                Ok(Answer { rows: self.client.execute(sql).await?, again: true })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn user(&self) -> &str {
+        match &self.login {
+            Login::Password { user, .. } => user,
+            Login::Token(_) => "token",
+            Login::Anonymous => "anonymous",
+        }
+    }
+}
