@@ -40,8 +40,8 @@ fn describe(table: &Arc<GovernedTable>) -> VisibleTable {
     let key: Vec<String> = dataset.primary_key().iter().map(|column| column.name.to_string()).collect();
     let whole = key.iter().all(|name| schema.column_with_name(name).is_some());
     VisibleTable {
-        domain: table.name().domain.to_string(),
-        table: table.name().table.to_string(),
+        domain: table.entry().table.domain.to_string(),
+        table: table.entry().table.table.to_string(),
         remarks: dataset.description.clone(),
         column_remarks,
         primary_key: if whole { key } else { Vec::new() },

@@ -56,18 +56,18 @@ impl Gateway {
         let policies = PolicyStore::load(&files, &snapshot);
         let mut findings = snapshot.findings.clone();
         findings.extend(policies.findings().iter().cloned());
-        if let Some(why) = policies.refuses_to_serve() {
-            return Err(why.clone());
+        if policies.refuses_to_serve() {
+            return Err(first(policies.findings().to_vec()));
         }
         let engine = Engine::new(&config.limits)?;
         let stores = Stores::from_config(&config.storage)?;
-        let sources = Arc::new(Sources::new(Arc::clone(&engine), stores, clock.clone()));
+        let sources = Arc::new(Sources::new(Arc::clone(&engine), stores));
         let (hash_keys, missing) = hash_keys(config, &snapshot);
         findings.extend(missing);
         let source: Arc<dyn crate::source::Open> = Arc::clone(&sources) as _;
         let generation = Generation::new(Arc::clone(&snapshot), policies, source, hash_keys);
         let current = Arc::new(Current::new(generation));
-        let sessions = Sessions::new(current, engine, config.limits.clone(), clock.clone());
+        let sessions = Arc::new(Sessions::new(current, engine, config.limits.clone(), clock.clone()));
         let users = UsersFile::load(&config.auth.users)?;
         let authenticator = Arc::new(Authenticator::new(users, &config.auth, clock.clone())?);
         Ok(Self { snapshot, findings, sources, sessions, authenticator, limits: config.limits.clone(), clock })
@@ -106,7 +106,7 @@ impl Gateway {
         let (sources, snapshot) = (Arc::clone(&self.sources), Arc::clone(&self.snapshot));
         async move {
             for entry in snapshot.tables.values() {
-                if let Err(why) = sources.verify(entry).await {
+                if let State::Out { why } = sources.verify(entry).await {
                     tracing::error!(table = %entry.table, "not served: {why}");
                 }
             }
@@ -140,7 +140,7 @@ impl Gateway {
         let (state, why) = match self.sources.state(entry) {
             State::Declared => ("declared", None),
             State::Verified => ("verified", None),
-            State::Out { why } => ("out", Some(why)),
+            State::Out { why } => ("out", Some(why.message)),
         };
         ProductRow {
             domain: entry.table.domain.to_string(),

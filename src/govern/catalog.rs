@@ -43,7 +43,7 @@ impl CatalogProviderList for MeshCatalog {
 impl CatalogProvider for MeshCatalog {
     fn schema_names(&self) -> Vec<String> {
         let mut names: Vec<String> =
-            self.view.readable().iter().map(|table| table.name().domain.as_str().to_owned()).collect();
+            self.view.readable().iter().map(|table| table.entry().table.domain.as_str().to_owned()).collect();
         names.dedup();
         names.extend(self.system.keys().cloned());
         names
@@ -67,7 +67,7 @@ struct DomainSchema {
 #[async_trait::async_trait]
 impl SchemaProvider for DomainSchema {
     fn table_names(&self) -> Vec<String> {
-        self.view.readable_in(&self.domain).iter().map(|table| table.name().table.as_str().to_owned()).collect()
+        self.view.readable_in(&self.domain).iter().map(|table| table.entry().table.table.as_str().to_owned()).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -49,7 +49,7 @@ pub fn admit(logical: LogicalPlan) -> Result<AdmittedPlan> {
                 Ok(provider) => {
                     let any: &dyn Any = provider.as_ref();
                     if let Some(table) = any.downcast_ref::<GovernedTable>() {
-                        reads_clock |= table.reads_clock();
+                        reads_clock |= table.exposed().reads_clock;
                         None
                     } else if any.is::<SystemTable>() || any.is::<CteWorkTable>() {
                         None

@@ -29,7 +29,7 @@ impl Generation {
         source: Arc<dyn Open>,
         hash_keys: BTreeMap<DomainName, SecretString>,
     ) -> Arc<Self> {
-        let digest = Sha256::new().chain_update(snapshot.digest).chain_update(policies.digest()).finalize().into();
+        let digest = Sha256::new().chain_update(snapshot.digest).chain_update(policies.digest).finalize().into();
         Arc::new(Self { snapshot, policies, source, hash_keys, digest })
     }
 

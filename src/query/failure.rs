@@ -17,7 +17,7 @@ pub fn diagnose(error: &DataFusionError, sql: Option<&str>) -> Diagnostic {
     if let (Some(sql), Some(span)) = (sql, error.diagnostic().and_then(|found| found.span)) {
         diagnostic.message =
             format!("{} at line {}, column {}", diagnostic.message, span.start.line, span.start.column);
-        if let Some(snippet) = super::statement::snippet(sql, span.start.line, span.start.column) {
+        if let Some(snippet) = super::statement::snippet(sql, span.start) {
             diagnostic.hints.insert(0, snippet);
         }
     }

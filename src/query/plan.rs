@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::execution::TaskContext;
-use datafusion::sql::parser::Statement as ParsedStatement;
+use datafusion::sql::parser::{ExplainStatement, ExplainStatementOptions, Statement as ParsedStatement};
+use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::failure::diagnose;
 use super::functions;
 use super::session::ViewState;
-use super::statement::{self, Statement};
+use super::statement::{self, Explain, Statement};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::information_schema;
@@ -55,10 +56,10 @@ impl Planned {
 /// Parses, gates and plans logically.
 pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits) -> Result<Planned> {
     let parsed = match statement::parse(sql, limits)? {
-        Statement::Query(parsed) | Statement::Explain(parsed) => *parsed,
+        Statement::Query(parsed) => *parsed,
+        Statement::Explain(explain) => explained(explain),
         catalog => describe(&state.view, &catalog, limits)?,
     };
-    functions::check(&parsed)?;
     check_names(state, &parsed, sql)?;
     let logical =
         state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
@@ -140,20 +141,38 @@ fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
     diagnostic
 }
 
+fn explained(explain: Explain) -> ParsedStatement {
+    let options = ExplainStatementOptions {
+        analyze: explain.analyze,
+        verbose: explain.verbose,
+        format: explain.format,
+        ..ExplainStatementOptions::default()
+    };
+    ParsedStatement::Explain(ExplainStatement { options, statement: explain.query })
+}
+
 /// SHOW and DESCRIBE as queries over `information_schema`.
 fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Result<ParsedStatement> {
     let sql = match statement {
-        Statement::ShowTables => "SELECT table_schema, table_name, table_type FROM information_schema.tables \
-                                  ORDER BY table_schema, table_name"
-            .to_owned(),
-        Statement::ShowSchemas => {
-            "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name".to_owned()
-        }
-        Statement::ShowCatalogs => {
-            format!("SELECT {} AS database_name", quoted(&view.generation().snapshot().mesh.name))
-        }
-        Statement::ShowColumns(table) => {
-            check_name(view, table)?;
+        Statement::ShowTables { domain, like } => format!(
+            "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE {} AND {} \
+             ORDER BY table_schema, table_name",
+            domain.as_ref().map_or("true".to_owned(), |domain| format!("table_schema = {}", quoted(domain))),
+            matching("table_name", like.as_deref()),
+        ),
+        Statement::ShowDomains { like } => format!(
+            "SELECT schema_name FROM information_schema.schemata WHERE {} ORDER BY schema_name",
+            matching("schema_name", like.as_deref()),
+        ),
+        Statement::ShowCatalogs { like } => format!(
+            "SELECT * FROM (VALUES ({})) AS c(catalog_name) WHERE {}",
+            quoted(&view.generation().snapshot().mesh.name),
+            matching("catalog_name", like.as_deref()),
+        ),
+        Statement::ShowColumns { table } => {
+            let table = object_name_to_table_reference(table.clone(), true)
+                .map_err(|error| diagnose(&error, None))?;
+            check_name(view, &table)?;
             format!(
                 "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \
                  WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
@@ -161,12 +180,21 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
                 quoted(table.table()),
             )
         }
-        Statement::Query(parsed) | Statement::Explain(parsed) => return Ok(parsed.as_ref().clone()),
+        Statement::ShowSetting { .. } | Statement::Set { .. } => {
+            return Err(Diagnostic::error(Kind::Unsupported, "a session has no settings yet"));
+        }
+        // INVARIANT: `plan` takes these itself.
+        Statement::Query(parsed) => return Ok(parsed.as_ref().clone()),
+        Statement::Explain(explain) => return Ok(explained(explain.clone())),
     };
     match statement::parse(&sql, limits)? {
         Statement::Query(parsed) => Ok(*parsed),
         _ => Err(Diagnostic::error(Kind::Internal, "the catalog query could not be made")),
     }
+}
+
+fn matching(column: &str, like: Option<&str>) -> String {
+    like.map_or("true".to_owned(), |pattern| format!("{column} LIKE {}", quoted(pattern)))
 }
 
 fn quoted(text: &str) -> String {

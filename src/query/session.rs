@@ -1,6 +1,6 @@
 //! One client session for each login; engine state shared by all logins with the same view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use moka::sync::Cache;
 
 use super::deadline::Planners;
 use super::plan::{self, Planned};
-use super::{Egress, functions, stream};
+use super::{Egress, stream};
 use crate::config::Limits;
 use crate::diagnostic::Result;
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
@@ -29,7 +29,9 @@ const KEPT_VIEWS: u64 = 1_024;
 const VIEW_IDLE: Duration = Duration::from_secs(600);
 
 /// Opens sessions over the current generation.
-pub struct Sessions {
+pub struct Sessions(Arc<Shared>);
+
+struct Shared {
     current: Arc<Current>,
     engine: Arc<Engine>,
     limits: Limits,
@@ -47,21 +49,23 @@ pub(in crate::query) struct ViewState {
 }
 
 impl Sessions {
-    pub fn new(current: Arc<Current>, engine: Arc<Engine>, limits: Limits, clock: Clock) -> Arc<Self> {
+    pub fn new(current: Arc<Current>, engine: Arc<Engine>, limits: Limits, clock: Clock) -> Self {
         let base = base_state(&engine, &current.get().snapshot().mesh.name);
         let planners = Planners::new(limits.partitions.max(2) * 4, Duration::from_secs(limits.planning_seconds));
         let views = Cache::builder().max_capacity(KEPT_VIEWS).time_to_idle(VIEW_IDLE).build();
-        Arc::new(Self { current, engine, limits, planners, clock, base, views })
+        Self(Arc::new(Shared { current, engine, limits, planners, clock, base, views }))
     }
 
-    pub fn open(self: &Arc<Self>, principal: Principal) -> Arc<Session> {
-        Arc::new(Session { shared: Arc::clone(self), principal, purpose: String::new() })
+    pub fn open(&self, principal: Principal) -> Arc<Session> {
+        Arc::new(Session { shared: Arc::clone(&self.0), principal, purpose: String::new() })
     }
 
     pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+        &self.0.engine
     }
+}
 
+impl Shared {
     /// The shared state of a view under the current generation.
     fn view_state(&self, principal: &Principal, purpose: &str) -> Arc<ViewState> {
         let generation = self.current.get();
@@ -98,12 +102,13 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.explain.format = datafusion::common::format::ExplainFormat::Indent;
-    let state = SessionStateBuilder::new()
+    SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())
         .with_default_features()
-        .build();
-    functions::restrict(state)
+        .with_table_functions(HashMap::new())
+        .with_file_formats(Vec::new())
+        .build()
 }
 
 /// Tables are addressed as `domain.table`; a bare name resolves into a domain that cannot exist.
@@ -111,7 +116,7 @@ const NO_DEFAULT_DOMAIN: &str = "no domain given";
 
 /// A login: its principal, its options.
 pub struct Session {
-    shared: Arc<Sessions>,
+    shared: Arc<Shared>,
     principal: Principal,
     purpose: String,
 }

@@ -6,12 +6,14 @@
 //! `prepare` (lock, marker, reuse) calls `catalogs` and `principals` for the text files and `tables` for the data;
 //! `tables` draws rows from `world` and `words` and hands them to `parquet` and `delta`.
 
+mod banner;
 mod catalogs;
 mod delta;
 mod files;
 mod parquet;
 mod prepare;
 mod principals;
+mod run;
 mod tables;
 mod words;
 mod world;
@@ -19,5 +21,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use run::{Args, run};
 pub use prepare::{Prepared, prepare};
 pub use principals::{DemoPrincipal, PRINCIPALS};

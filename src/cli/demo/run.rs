@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
 use super::banner;
 use super::prepare::prepare;
 use crate::cli::output::{fail, say};
 use crate::cli::serve::{bind, stop_signal};
 use crate::cli::sql;
+use crate::client::Login;
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::gateway::{Gateway, serve};
@@ -73,12 +77,18 @@ async fn demo(args: Args) -> Result<u8> {
         return Ok(0);
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let leave = CancellationToken::new();
+    let signalled = leave.clone();
     let server = serve(listener, service, DRAIN, async {
-        // The sender goes when the REPL ends.
-        let _ = stopped.await;
+        // The sender goes when the REPL ends; a signal ends both.
+        tokio::select! { _ = stopped => {}, () = stop_signal() => {} }
+        signalled.cancel();
     });
     let repl = async {
-        let code = sql::interactive(format!("grpc://{address}"), "ana", "ana").await;
+        let login = Login::Basic { user: "ana".to_owned(), password: SecretString::from("ana") };
+        let code =
+            sql::interactive(sql::Options { url: format!("grpc://{address}"), login, format: sql::Format::Table, stop: leave })
+                .await;
         drop(stop);
         code
     };

@@ -17,3 +17,4 @@ mod hostile;
 mod tests;
 
 pub use parse::{Explain, Statement, parse};
+pub(in crate::query) use syntax::snippet;

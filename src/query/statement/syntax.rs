@@ -78,7 +78,8 @@ fn shorten(text: &str) -> String {
     if text.chars().nth(WIDTH).is_some() { format!("{shown}…") } else { shown }
 }
 
-fn snippet(sql: &str, place: Location) -> Option<String> {
+/// The line of the place, and a caret below its column.
+pub(in crate::query) fn snippet(sql: &str, place: Location) -> Option<String> {
     let line = sql.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
     let column = usize::try_from(place.column).ok()?.saturating_sub(1);
     let start = column.saturating_sub(WIDTH / 2);
@@ -102,4 +103,4 @@ pub(super) fn refuse<T>(what: &str) -> Result<T> {
     Err(Diagnostic::error(Kind::Unsupported, format!("{what}: meshgate is read-only")).hint(OFFERED))
 }
 
-pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE and SET";
+pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS and DESCRIBE";
