@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::diagnostic::render_all;
+use crate::name::Tag;
 
 /// Files from one text: `//- path` before each.
 fn files(text: &str) -> Files {
@@ -82,7 +83,7 @@ fn the_committed_catalogs_have_no_findings() {
     assert_eq!(column("sales.order_lines", "quantity").data_type.to_string(), "Int32");
     assert_eq!(column("logistics.shipments", "weight_kg").data_type.to_string(), "Float64");
     let street = &column("logistics.shipments", "address").fields[0];
-    assert_eq!(street.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["operations", "pii"]);
+    assert_eq!(street.tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["operations", "pii"]);
     assert_eq!(column("hr.employees", "salary").classification.as_str(), "restricted");
     assert_eq!(dataset("hr.employees").classification.as_str(), "internal");
     assert_eq!(column("sales.customers", "credit_limit").classification.as_str(), "confidential");
@@ -91,19 +92,40 @@ fn the_committed_catalogs_have_no_findings() {
     assert_eq!(dataset("sales.orders").row_count, Some(500_000));
 }
 
+/// A file of the committed catalogs with `mesh.yaml` and its own domain around it, in a version of its text.
+fn damaged(whole: &Files, path: &str, text: String) {
+    let mut files = whole.clone();
+    let domain = path.split('/').next().unwrap();
+    files.texts.retain(|other, _| other == "mesh.yaml" || other.starts_with(domain));
+    let contracts = files.texts.keys().filter(|path| path.contains(".odcs.")).count();
+    files.texts.insert(path.to_owned(), text);
+    // What is left may still be whole enough; each contract is then served as it says, or told as a fault.
+    match load(&files) {
+        Err(findings) => assert!(path == "mesh.yaml" && !findings.is_empty()),
+        Ok(snapshot) => {
+            assert_eq!(snapshot.products.len() + snapshot.faults.len(), contracts, "{path}");
+            assert!(snapshot.faults.is_empty() || render_all(&snapshot.findings).contains(": error: "), "{path}");
+        }
+    }
+}
+
 #[test]
-fn a_mesh_cut_anywhere_never_panics() {
+fn a_file_cut_anywhere_ends_in_findings_and_never_in_a_panic() {
     let whole = catalogs();
-    for (path, text) in whole.texts.iter().filter(|(path, _)| path.ends_with(".yaml")) {
-        let cuts = text.char_indices().map(|(at, _)| at).filter(|at| at % 61 == 0);
-        for cut in cuts {
-            let mut files = whole.clone();
-            files.texts.insert(path.clone(), text[..cut].to_owned());
-            // A cut file may still be whole enough; what is served is then what it says.
-            match load(&files) {
-                Err(findings) => assert!(path == "mesh.yaml" && !findings.is_empty()),
-                Ok(snapshot) => assert_eq!(snapshot.products.len() + snapshot.faults.len(), 6, "{path} cut at {cut}"),
-            }
+    for (path, text) in whole.texts.iter().filter(|(path, _)| !path.contains(".cedar")) {
+        for (cut, _) in text.char_indices().filter(|(at, _)| at % 127 == 0) {
+            damaged(&whole, path, text[..cut].to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_file_without_any_one_of_its_lines_ends_in_findings_and_never_in_a_panic() {
+    let whole = catalogs();
+    for (path, text) in whole.texts.iter().filter(|(path, _)| !path.contains(".cedar")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for gone in (0..lines.len()).filter(|line| !lines[*line].trim_start().starts_with('#')) {
+            damaged(&whole, path, [&lines[..gone], &lines[gone + 1..]].concat().join("\n"));
         }
     }
 }
