@@ -92,6 +92,18 @@ fn the_committed_catalogs_have_no_findings() {
     assert_eq!(dataset("sales.orders").row_count, Some(500_000));
 }
 
+#[test]
+fn the_contract_in_the_documentation_is_one() {
+    let docs = include_str!("../../docs/CONTRACTS.md");
+    let block = docs.lines().skip_while(|line| line.trim() != "apiVersion: v3.1.0");
+    let contract: Vec<&str> = block.map_while(|line| line.strip_prefix("       ")).collect();
+    let mut files = catalogs();
+    files.texts.insert("sales/returns.odcs.yaml".to_owned(), contract.join("\n"));
+    let snapshot = load(&files).unwrap();
+    assert_eq!(render_all(&snapshot.findings), "");
+    assert!(snapshot.tables.keys().any(|table| table.to_string() == "sales.returns"));
+}
+
 /// A file of the committed catalogs with `mesh.yaml` and its own domain around it, in a version of its text.
 fn damaged(whole: &Files, path: &str, text: String) {
     let mut files = whole.clone();
