@@ -58,6 +58,9 @@ pub struct Entry {
     pub value: Node,
 }
 
+/// A struct in a struct takes two levels; a worker's stack holds several times this.
+const MAX_DEPTH: usize = 40;
+
 /// Reads one YAML document.
 ///
 /// # Errors
@@ -65,7 +68,7 @@ pub struct Entry {
 pub fn parse(text: &str, file: &str) -> Result<Node, Diagnostic> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_depth: 64,
+            max_depth: MAX_DEPTH,
             max_nodes: 200_000,
             max_events: 500_000,
             max_aliases: 1_000,
@@ -76,6 +79,8 @@ pub fn parse(text: &str, file: &str) -> Result<Node, Diagnostic> {
             max_total_replayed_events: 100_000,
             max_replay_stack_depth: 16,
         },
+        // YAML 1.2: `y` and `no` are text, so that `unit: y` and a country code mean what they say.
+        strict_booleans: true,
         emit_comments: false,
         with_snippet: false,
     };
@@ -276,14 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn bombs_are_refused() {
-        let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    fn alias_bombs_are_refused() {
+        let mut bomb = vec!["a: &a [x, x, x, x, x, x, x, x, x, x]".to_owned()];
         for (name, of) in [('b', 'a'), ('c', 'b'), ('d', 'c'), ('e', 'd'), ('f', 'e'), ('g', 'f'), ('h', 'g')] {
             let aliases = vec![format!("*{of}"); 10].join(", ");
-            bomb.push_str(&format!("{name}: &{name} [{aliases}]\n"));
+            bomb.push(format!("{name}: &{name} [{aliases}]"));
         }
-        assert!(parse(&bomb, "f").is_err());
+        assert!(parse(&bomb.join("\n"), "f").is_err());
+    }
+
+    #[test]
+    fn what_is_too_deep_is_refused_before_the_stack_is_used_up() {
+        let nested = |depth: usize| format!("{}1{}", "{a: ".repeat(depth), "}".repeat(depth));
+        assert!(parse(&nested(MAX_DEPTH - 1), "f").is_ok());
+        assert!(parse(&nested(MAX_DEPTH + 1), "f").is_err());
+        assert!(parse(&nested(20_000), "f").is_err());
         assert!(parse(&"[".repeat(100_000), "f").is_err());
-        assert!(parse(&format!("{}1{}", "{a: ".repeat(90), "}".repeat(90)), "f").is_err());
+        let block: Vec<String> = (0..2_000).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+        assert!(parse(&block.join("\n"), "f").is_err());
     }
 }

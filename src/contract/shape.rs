@@ -60,6 +60,9 @@ impl Shape {
     }
 }
 
+/// Findings told of one file.
+const MOST: usize = 500;
+
 /// What was found in one file so far.
 #[derive(Debug)]
 pub struct Findings<'a> {
@@ -75,7 +78,19 @@ impl<'a> Findings<'a> {
     }
 
     pub fn add(&mut self, at: At, diagnostic: Diagnostic) {
+        if self.is_full() {
+            return;
+        }
         self.list.push(diagnostic.at(at.place(self.file)));
+        if self.is_full() {
+            let message = format!("more than {MOST} findings; the rest of this file is not told");
+            self.list.push(Diagnostic::error(Kind::Invalid, message).hint("mend these first").at(at.place(self.file)));
+        }
+    }
+
+    /// Nobody reads more, and a file made to fill the memory shall not.
+    fn is_full(&self) -> bool {
+        self.list.len() >= MOST
     }
 
     pub fn error(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) {
@@ -194,6 +209,9 @@ fn walk_map(node: &Node, shape: &Shape, findings: &mut Findings<'_>) {
         .or_else(|| node.text_of("property"))
         .map_or_else(String::new, |name| format!(" `{}`", quote(name)));
     for entry in node.entries() {
+        if findings.is_full() {
+            return;
+        }
         let Some(key) = shape.keys().find(|key| key.name == entry.key) else {
             let known: Vec<&str> = shape.keys().map(|key| key.name).collect();
             let hint = if super::check::looks_like_a_credential(&entry.key) {

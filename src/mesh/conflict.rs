@@ -14,7 +14,7 @@ pub struct Candidate {
     pub places: Places,
 }
 
-/// Removes contracts that share an id and version, and served ones that share a dataset at one major version.
+/// Removes contracts that share an id and version, and served ones that share a product or a dataset at one major version.
 pub fn settle(
     candidates: Vec<Candidate>,
     faults: &mut Vec<ProductFault>,
@@ -31,6 +31,10 @@ pub fn settle(
         if !contract.status.is_served() {
             continue;
         }
+        if let Some(place) = &candidate.places.name {
+            let product = format!("{}.{}", contract.domain, contract.product);
+            claims.entry(Claim::Product(product, contract.version.major)).or_default().push((index, place.clone()));
+        }
         for (dataset, place) in contract.datasets.iter().zip(&candidate.places.datasets) {
             let table = format!("{}.{}", contract.domain, dataset.name);
             let claim = Claim::Dataset(table, contract.version.major);
@@ -39,6 +43,17 @@ pub fn settle(
     }
     let mut out: BTreeMap<usize, String> = BTreeMap::new();
     for (claim, holders) in claims.iter().filter(|(_, holders)| holders.len() > 1) {
+        // Two versions of one product that are both served claim the same datasets as a matter of course.
+        let same_product =
+            |(a, _): &(usize, Place), (b, _): &(usize, Place)| match (candidates.get(*a), candidates.get(*b)) {
+                (Some(a), Some(b)) => a.contract.product == b.contract.product,
+                _ => false,
+            };
+        if matches!(claim, Claim::Dataset(..))
+            && holders.windows(2).all(|pair| matches!(pair, [a, b] if same_product(a, b)))
+        {
+            continue;
+        }
         for (index, place) in holders {
             let others: BTreeSet<String> =
                 holders.iter().filter(|(other, _)| other != index).map(|(_, place)| place.to_string()).collect();
@@ -65,6 +80,7 @@ pub fn settle(
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
     Id(String, semver::Version),
+    Product(String, u64),
     Dataset(String, u64),
 }
 
@@ -74,6 +90,10 @@ impl Claim {
             Self::Id(id, version) => (
                 format!("two contracts have the id `{id}` and version {version}; the other is at {others}"),
                 "give one another id, or another version; neither is served",
+            ),
+            Self::Product(product, major) => (
+                format!("two contracts are the product `{product}` at version {major}; the other is at {others}"),
+                "retire one, or raise its major version; neither is served",
             ),
             Self::Dataset(table, major) => (
                 format!("two contracts claim the dataset `{table}` at version {major}; the other is at {others}"),

@@ -126,7 +126,7 @@ fn load_contracts(
                 candidates.push(Candidate { contract: Arc::new(contract), places: checked.places });
             }
             (_, why) => {
-                faults.push(ProductFault { domain: domain.clone(), product, file, why: why.unwrap_or_default() })
+                faults.push(ProductFault { domain: domain.clone(), product, file, why: why.unwrap_or_default() });
             }
         }
     }
@@ -138,12 +138,16 @@ fn contract_stem(path: &str) -> Option<&str> {
     name.strip_suffix(".odcs.yaml").or_else(|| name.strip_suffix(".odcs.yml"))
 }
 
+fn is_policy(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| ending == "cedar")
+}
+
 /// YAML that nobody reads is most often a misspelt ending.
 fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
     for path in files.texts.keys() {
         let known = path == "mesh.yaml"
             || path.starts_with("governance/")
-            || path.ends_with(".cedar")
+            || is_policy(path)
             || path.contains("/policies/")
             || [".odps.yaml", ".odps.yml", ".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
             || contract_stem(path).is_some() && path.contains('/')
@@ -161,7 +165,7 @@ fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
 /// SHA-256 over paths and texts, each with its length so that no two sets of files run together.
 fn digest(files: &Files) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in files.texts.iter().filter(|(path, _)| !path.ends_with(".cedar")) {
+    for (path, text) in files.texts.iter().filter(|(path, _)| !is_policy(path)) {
         for part in [path, text] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());

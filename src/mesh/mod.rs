@@ -10,6 +10,8 @@ mod load;
 mod reference;
 mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use files::Files;
 pub use load::load;

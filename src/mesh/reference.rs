@@ -9,6 +9,9 @@ use crate::diagnostic::{Diagnostic, Kind, nearest};
 use crate::name::{DatasetName, DomainName, QualifiedTable};
 
 pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEntry>, findings: &mut Vec<Diagnostic>) {
+    let known = tables.keys().map(ToString::to_string).collect::<Vec<_>>();
+    // Searching all names for each of very many dead keys would take long, and tell nothing more.
+    let mut suggestions = 100_u32;
     for candidate in candidates {
         let contract = &candidate.contract;
         for (dataset, places) in contract.datasets.iter().zip(&candidate.places.references) {
@@ -17,12 +20,12 @@ pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEn
                     if exists(target, contract, tables) {
                         continue;
                     }
-                    let known = tables.values().map(|entry| entry.table.to_string()).collect::<Vec<_>>();
                     let given = target.rsplit_once('.').map_or(target.as_str(), |(table, _)| table);
-                    let hint = match nearest(given, known.iter().map(String::as_str)) {
+                    let hint = match nearest(given, known.iter().map(String::as_str).filter(|_| suggestions > 0)) {
                         Some(word) if word != given => format!("did you mean the dataset `{word}`?"),
                         _ => "write `dataset.column`, or `domain.dataset.column` for another domain".to_owned(),
                     };
+                    suggestions = suggestions.saturating_sub(1);
                     findings.push(
                         Diagnostic::warning(
                             Kind::Invalid,

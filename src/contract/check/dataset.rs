@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::custom::{self, Level};
-use super::{Places, Words, column, name, quality, tags};
+use super::{Places, Words, column, name, quality, server, tags};
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::{Column, Dataset, KeyReference, Location, Server};
 use crate::contract::shape::{Findings, quote};
@@ -30,7 +30,7 @@ impl Inherited<'_> {
 pub fn check(
     objects: &[Node],
     inherited: Inherited<'_>,
-    server: Option<&(Server, At)>,
+    place: Option<&(Server, At)>,
     findings: &mut Findings<'_>,
     places: &mut Places,
 ) -> Vec<Dataset> {
@@ -54,7 +54,7 @@ pub fn check(
             datasets.push(dataset);
         }
     }
-    if let Some((server, at)) = server
+    if let Some((server, at)) = place
         && objects.len() > 1
     {
         let (Location::Local { path: text } | Location::S3 { url: text }) = &server.location;
@@ -96,7 +96,7 @@ fn one(object: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -> 
     let (references, at) = references(object, &names, findings);
     let physical_name = object.owned("physicalName");
     if let Some(node) = object.get("physicalName")
-        && physical_name.as_deref().is_some_and(|text| text.is_empty() || text.contains("..") || text.starts_with('/'))
+        && physical_name.as_deref().is_some_and(|text| !server::is_relative(text))
     {
         findings.error(node.at, "the physical name is not a relative name", "write the table's or file's own name");
     }
@@ -115,6 +115,7 @@ fn one(object: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -> 
 }
 
 /// A key made of columns: the flag, the position, and where the model keeps it.
+#[derive(Clone, Copy)]
 struct KeyKind {
     flag: &'static str,
     position: &'static str,
@@ -195,15 +196,14 @@ fn references(object: &Node, names: &[&str], findings: &mut Findings<'_>) -> (Ve
         let mut columns = Vec::new();
         for text in &from_texts {
             let column = own_column(object, text);
-            match names.iter().find(|name| **name == column) {
-                Some(known) => columns.extend(known.parse::<ColumnName>().ok()),
-                None => {
-                    let hint = nearest(&column, names.iter().copied()).map_or_else(
-                        || "use a column of this dataset".to_owned(),
-                        |word| format!("did you mean `{word}`?"),
-                    );
-                    findings.error(from.at, format!("`{}` is not a column of this dataset", quote(text)), hint);
-                }
+            if let Some(known) = names.iter().find(|name| **name == column) {
+                columns.extend(known.parse::<ColumnName>().ok());
+            } else {
+                let hint = nearest(&column, names.iter().copied()).map_or_else(
+                    || "use a column of this dataset".to_owned(),
+                    |word| format!("did you mean `{word}`?"),
+                );
+                findings.error(from.at, format!("`{}` is not a column of this dataset", quote(text)), hint);
             }
         }
         if columns.len() == from_texts.len() {

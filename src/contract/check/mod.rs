@@ -46,6 +46,8 @@ pub struct Checked {
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     pub id: Option<Place>,
+    /// The product's name.
+    pub name: Option<Place>,
     /// One for each dataset.
     pub datasets: Vec<Place>,
     /// For each dataset, one for each of its references.
@@ -115,7 +117,9 @@ fn contract(
     words: Words<'_>,
     findings: &mut Findings<'_>,
 ) -> (Option<Contract>, Places) {
-    let mut places = Places { id: tree.get("id").map(|node| node.at.place(findings.file)), ..Places::default() };
+    let place = |key: &str| tree.get(key).map(|node| node.at.place(findings.file));
+    let mut places =
+        Places { id: place("id"), name: place("name").or_else(|| place("dataProduct")), ..Places::default() };
     same_domain(tree, domain, findings);
     let id = tree.owned("id");
     if let Some(node) = tree.get("id")
@@ -186,13 +190,11 @@ fn same_domain(tree: &Node, domain: &DomainName, findings: &mut Findings<'_>) {
 }
 
 fn product(tree: &Node, findings: &mut Findings<'_>) -> Option<ProductName> {
-    match tree.get("name").or_else(|| tree.get("dataProduct")) {
-        Some(node) => node.text().and_then(|text| name(text, node.at, findings)),
-        None => {
-            findings.error(tree.at, "contract has no `name`", "add `name:`; it is the name of the data product");
-            None
-        }
-    }
+    let Some(node) = tree.get("name").or_else(|| tree.get("dataProduct")) else {
+        findings.error(tree.at, "contract has no `name`", "add `name:`; it is the name of the data product");
+        return None;
+    };
+    node.text().and_then(|text| name(text, node.at, findings))
 }
 
 fn version(tree: &Node, findings: &mut Findings<'_>) -> Option<semver::Version> {

@@ -57,6 +57,7 @@ fn one(node: &Node, kind: &str, findings: &mut Findings<'_>) -> Option<(Server, 
         findings.unsupported(encoding.at, format!("unsupported encoding `{}`", quote(text)), "files are read as UTF-8");
     }
     if let Some(delimiter) = node.get("delimiter")
+        && kind == "s3"
         && delimiter.text() == Some("array")
     {
         findings.unsupported(
@@ -104,7 +105,7 @@ fn local(path: &str, at: At, findings: &mut Findings<'_>) {
     let relative = "write a path relative to the domain's root, which the operator configures";
     if path.is_empty() {
         findings.error(at, "the path is empty", relative);
-    } else if path.starts_with(['/', '\\', '~']) || path.contains(':') {
+    } else if is_absolute(path) {
         findings.error(at, format!("`{}` is not a relative path", quote(path)), relative);
     } else if leaves(path) {
         findings.error(at, format!("`{}` leaves the domain's root", quote(path)), relative);
@@ -124,6 +125,15 @@ fn s3(url: &str, at: At, findings: &mut Findings<'_>) {
         }
         _ => findings.error(at, format!("`{}` is not an S3 location", quote(url)), hint),
     }
+}
+
+/// A name below some folder: `{model}` is replaced by such a one.
+pub fn is_relative(path: &str) -> bool {
+    !path.is_empty() && !is_absolute(path) && !leaves(path)
+}
+
+fn is_absolute(path: &str) -> bool {
+    path.starts_with(['/', '\\', '~']) || path.contains(':')
 }
 
 /// Segments that climb, also written with escapes or backslashes; control characters.

@@ -21,9 +21,10 @@ const DURATIONS: [&str; 13] = [
     "tr",
 ];
 
-const UNITS: [&str; 27] = [
+const UNITS: [&str; 29] = [
     "s", "sec", "second", "seconds", "min", "mins", "minute", "minutes", "h", "hr", "hour", "hours", "d", "day",
-    "days", "w", "wk", "week", "weeks", "mo", "month", "months", "q", "quarter", "y", "yr", "year",
+    "days", "w", "wk", "week", "weeks", "mo", "month", "months", "q", "quarter", "quarters", "y", "yr", "year",
+    "years",
 ];
 
 pub fn check(tree: &Node, findings: &mut Findings<'_>) -> Vec<SlaProperty> {
@@ -37,7 +38,7 @@ pub fn check(tree: &Node, findings: &mut Findings<'_>) -> Vec<SlaProperty> {
         {
             if text == "m" {
                 findings.error(unit.at, "`m` may mean minutes or months", "write `min` or `mo`");
-            } else if duration && !UNITS.contains(&text.to_ascii_lowercase().as_str()) && text != "years" {
+            } else if duration && !UNITS.contains(&text.to_ascii_lowercase().as_str()) {
                 let message = format!("`{}` is not a unit of time", quote(text));
                 findings.unknown(unit.at, message, text, ["s", "min", "h", "d", "w", "mo", "y"]);
             }
@@ -85,7 +86,7 @@ fn known_elements(element: &Node, tree: &Node, findings: &mut Findings<'_>) {
             column.is_none_or(|column| node.list("properties").iter().any(|p| p.text_of("name") == Some(&top(column))))
         });
         if !known {
-            findings.error(
+            findings.warning(
                 element.at,
                 format!("`{}` is not a dataset or column of this contract", quote(part)),
                 "write `dataset.column`",
