@@ -54,10 +54,10 @@ impl Splitter {
                 ReadRecordResult::Record => return (Step::Record, used),
                 ReadRecordResult::End => return (Step::End, used),
                 ReadRecordResult::OutputFull if self.text.len() < RECORD_BYTES => {
-                    self.text.resize(self.text.len() * 2, 0)
+                    self.text.resize(self.text.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull if self.ends.len() < FIELDS => {
-                    self.ends.resize(self.ends.len() * 2, 0)
+                    self.ends.resize(self.ends.len() * 2, 0);
                 }
                 // Too long: the rest of the record is read over.
                 ReadRecordResult::OutputFull => (self.overlong, self.length) = (true, 0),

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlan;
+use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
 use object_store::ObjectStore;
@@ -24,8 +26,14 @@ pub(super) async fn open(
 ) -> Result<(LogicalPlan, DeltaTable)> {
     let table = load(place, known).await?;
     let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
-    let provider =
-        table.table_provider().with_session(Arc::new(session.state().clone())).await.map_err(|error| failed(&error))?;
+    let provider = table.table_provider().with_session(Arc::new(session.state().clone()));
+    let provider = provider.await.map_err(|error| match &error {
+        DataFusionError::External(inner) => match inner.downcast_ref::<DeltaTableError>() {
+            Some(inner) => explain(place, inner),
+            None => failed(&error),
+        },
+        _ => failed(&error),
+    })?;
     conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
     let plan = conform::project(provider_as_source(provider), &dataset.columns, []).map_err(|error| failed(&error))?;
     Ok((plan, table))
@@ -70,19 +78,27 @@ fn explain(place: &Place, error: &DeltaTableError) -> Diagnostic {
                 .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
         }
         DeltaTableError::ObjectStore { source } => super::files::unreachable(place, source),
+        DeltaTableError::Transaction { source: TransactionError::UnsupportedTableFeatures(features) } => {
+            let names: Vec<String> = features.iter().map(|feature| format!("`{}`", feature.as_ref())).collect();
+            unsupported(&at, &names.join(", "))
+        }
         error => broken(place, &error.to_string()),
     }
+}
+
+fn unsupported(at: &str, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        Kind::Unsupported,
+        format!("the Delta table `{at}` needs a reader feature that is not offered: {what}"),
+    )
+    .hint("drop the feature from the table with the tool that writes it, or publish a copy without it")
 }
 
 fn broken(place: &Place, why: &str) -> Diagnostic {
     let at = place.relative(&place.folder);
     let lower = why.to_lowercase();
     if lower.contains("unsupported") || lower.contains("feature") {
-        return Diagnostic::error(
-            Kind::Unsupported,
-            format!("the Delta table `{at}` needs a reader feature that is not offered: {why}"),
-        )
-        .hint("drop the feature from the table with its writer, or publish a copy without it");
+        return unsupported(&at, why);
     }
     Diagnostic::error(Kind::Invalid, format!("the Delta table `{at}` cannot be read: {why}"))
         .hint("look at the table with the tool that writes it; its log may be damaged")

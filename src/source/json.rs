@@ -102,11 +102,10 @@ fn fill(node: &mut Node, column: &Column, value: Option<&str>) {
             Ok(text) => node.put(Cell::Text(&text)),
             Err(_) => node.put_bad(),
         },
-        Some(b'{') if !nested => node.put_bad(),
-        Some(b'[') if !nested => node.put_bad(),
-        Some(b'[') => node.put(Cell::Text(value)),
+        Some(b'{' | b'[') if !nested => node.put_bad(),
+        Some(b'[') | None => node.put(Cell::Text(value)),
         Some(_) if nested => node.put_bad(),
-        _ => node.put(Cell::Text(value)),
+        Some(_) => node.put(Cell::Text(value)),
     }
 }
 
@@ -150,14 +149,13 @@ fn value_length(text: &str) -> usize {
         match byte {
             b'"' => quoted = true,
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return i,
+            b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return i,
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
                     return i + 1;
                 }
             }
-            b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return i,
             _ => {}
         }
     }
