@@ -8,8 +8,8 @@ use datafusion::logical_expr::LogicalPlan;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
-use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::conform;
 use super::location::Place;
@@ -22,9 +22,10 @@ pub(super) async fn open(
     place: &Place,
     dataset: &Dataset,
     session: &PrivateSession,
-    known: Option<DeltaTable>,
-) -> Result<(LogicalPlan, DeltaTable)> {
-    let table = load(place, known).await?;
+    known: Option<Known>,
+) -> Result<(LogicalPlan, Known)> {
+    let known = load(place, known).await?;
+    let table = &known.table;
     let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
     let provider = table.table_provider().with_session(Arc::new(session.state().clone()));
     let provider = provider.await.map_err(|error| match &error {
@@ -36,38 +37,58 @@ pub(super) async fn open(
     })?;
     conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
     let plan = conform::project(provider_as_source(provider), &dataset.columns, []).map_err(|error| failed(&error))?;
-    Ok((plan, table))
+    Ok((plan, known))
 }
 
-async fn load(place: &Place, known: Option<DeltaTable>) -> Result<DeltaTable> {
+/// A table at a version, and the commit that made it.
+pub(super) struct Known {
+    table: DeltaTable,
+    commit: Option<ObjectMeta>,
+}
+
+async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
     if place.pattern.is_some() {
         return Err(Diagnostic::error(Kind::Invalid, "the location of a Delta table has a wildcard")
             .hint("name the table's folder, the one that holds `_delta_log`"));
     }
-    let mut table = if let Some(known) = known {
-        known
-    } else {
-        let mut url = place.placement.url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(place.folder.parts().map(|part| part.as_ref().to_owned())).push("");
-        }
-        let root = Arc::clone(&place.placement.store);
-        let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&root), place.folder.clone()));
-        DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
+    let mut table = match known {
+        // Updates only go forward: a table that was written anew would look as if nothing had happened.
+        Some(Known { table, commit: Some(before) }) if newest(place, &table).await.as_ref() == Some(&before) => table,
+        _ => fresh(place),
     };
     Box::pin(table.load()).await.map_err(|error| explain(place, &error))?;
-    Ok(table)
+    let commit = newest(place, &table).await;
+    Ok(Known { table, commit })
 }
 
-/// The rows that the log counts; none where a file has no count or deleted rows.
-pub(super) fn row_count(table: &DeltaTable) -> Option<u64> {
-    let snapshot = table.snapshot().ok()?;
-    let mut rows = 0_u64;
-    for file in snapshot.log_data().iter() {
-        let deleted = file.deletion_vector_descriptor().map_or(0, |d| u64::try_from(d.cardinality).unwrap_or(0));
-        rows = rows.checked_add(u64::try_from(file.num_records()?).ok()?)?.saturating_sub(deleted);
+fn fresh(place: &Place) -> DeltaTable {
+    let mut url = place.placement.url.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.clear().extend(place.folder.parts().map(|part| part.as_ref().to_owned())).push("");
     }
-    Some(rows)
+    let root = Arc::clone(&place.placement.store);
+    let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&root), place.folder.clone()));
+    DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
+}
+
+/// The commit file of the version that was loaded.
+async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
+    let commit = format!("{:020}.json", table.version()?);
+    let key = place.folder.clone().join("_delta_log").join(commit);
+    place.placement.store.head(&key).await.ok()
+}
+
+impl Known {
+    /// The rows that the log counts; none where a file has no count.
+    pub(super) fn row_count(&self) -> Option<u64> {
+        let snapshot = self.table.snapshot().ok()?;
+        let mut rows = 0_u64;
+        for file in snapshot.log_data().iter() {
+            let deleted = file.deletion_vector_descriptor().map_or(0, |d| u64::try_from(d.cardinality).unwrap_or(0));
+            rows = rows.checked_add(u64::try_from(file.num_records()?).ok()?)?.saturating_sub(deleted);
+        }
+        Some(rows)
+    }
 }
 
 fn explain(place: &Place, error: &DeltaTableError) -> Diagnostic {

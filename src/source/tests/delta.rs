@@ -93,6 +93,9 @@ async fn a_log_cannot_name_a_file_of_another_domain() {
     }
     let file = format!("file://{}", secret.display());
     let absolute = secret.display().to_string();
+    let inside = entry_of("sales", s3("s3://lake/sales/inside"), Format::Delta, columns());
+    table(&world, "sales/inside", "s3://lake/sales/own.parquet", bytes.len()).await;
+    assert_eq!(world.show(&inside).await.lines().count(), 3, "the way itself is open");
     let forms = [
         "s3://hr-bucket/part-0.parquet",
         &file,
@@ -188,4 +191,25 @@ async fn two_domains_on_one_bucket_and_two_buckets_with_equal_files_do_not_mix()
     }
     let claimed = entry_of("sales", s3("s3://bucket-b/x/plain"), Format::Parquet, columns());
     assert!(world.refused(&claimed).await.message.contains("not the domain's"));
+}
+
+#[tokio::test]
+async fn a_predicate_reaches_the_log_and_the_files() {
+    let world = World::new();
+    let mut adds = String::new();
+    for (folder, ids) in [("s=a", [1, 2]), ("s=b", [8, 9])] {
+        let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+        let bytes = parquet_bytes(vec![("id", ids)]);
+        let add = add(&format!("{folder}/p.parquet"), bytes.len());
+        adds += &add.replace("\"partitionValues\":{}", &format!("\"partitionValues\":{{\"s\":\"{}\"}}", &folder[2..]));
+        world.put(&format!("orders/{folder}/p.parquet"), bytes).await;
+    }
+    let log = log(PROTOCOL, &adds).replace("\"partitionColumns\":[]", "\"partitionColumns\":[\"s\"]");
+    world.put(&format!("orders/{}", commit(0)), log).await;
+    let raw = world.open(&entry(Format::Delta, columns())).await;
+    assert_eq!(schema(&raw).get("text"), Some(&DataType::Utf8));
+    world.reads();
+    assert_eq!(show(&raw, Some(col("text").eq(lit("b")))).await.unwrap(), "id | text\n8 | b\n9 | b");
+    let reads = world.reads();
+    assert!(reads.iter().all(|key| key == "orders/s=b/p.parquet"), "{reads:?}");
 }

@@ -207,6 +207,7 @@ fn root(name: &str) -> crate::name::ColumnPath {
 struct Counting {
     inner: InMemory,
     reads: Mutex<Vec<String>>,
+    bytes: Mutex<u64>,
 }
 
 impl fmt::Display for Counting {
@@ -219,7 +220,9 @@ impl fmt::Display for Counting {
 impl ObjectStore for Counting {
     async fn get_opts(&self, key: &Path, options: GetOptions) -> object_store::Result<GetResult> {
         self.reads.lock().unwrap().push(key.to_string());
-        self.inner.get_opts(key, options).await
+        let result = self.inner.get_opts(key, options).await?;
+        *self.bytes.lock().unwrap() += result.range.end - result.range.start;
+        Ok(result)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {

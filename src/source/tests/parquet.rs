@@ -271,3 +271,30 @@ async fn a_location_that_leaves_the_domain_is_refused() {
     }
     assert_eq!(world.reads().iter().filter(|key| !key.starts_with("sales/")).count(), 0);
 }
+
+#[tokio::test]
+async fn a_predicate_on_a_bare_column_skips_row_groups() {
+    let world = World::new();
+    let batch = RecordBatch::try_from_iter(vec![
+        ("id", ids(&(0..4000).collect::<Vec<_>>())),
+        ("pad", Arc::new(StringArray::from_iter_values((0..4000).map(|i| format!("{i:0200}")))) as ArrayRef),
+    ])
+    .unwrap();
+    let properties =
+        ::parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(500)).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let size = bytes.len();
+    world.put("orders/a.parquet", bytes).await;
+    let columns = vec![renamed("key", "id", DataType::Int64), column("pad", DataType::Utf8)];
+    let raw = world.open(&entry(Format::Parquet, columns)).await;
+    let read = |world: &World| std::mem::take(&mut *world.store.bytes.lock().unwrap());
+    read(&world);
+    assert_eq!(show(&raw, Some(col("key").eq(lit(7_i64)))).await.unwrap().lines().count(), 2);
+    let some = read(&world);
+    assert_eq!(show(&raw, None).await.unwrap().lines().count(), 4001);
+    let all = read(&world);
+    assert!(some * 4 < all, "{some} of {all} bytes of a file of {size}");
+}

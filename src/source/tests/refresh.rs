@@ -31,6 +31,24 @@ async fn a_new_delta_commit_is_seen_and_a_running_query_keeps_its_own() {
 }
 
 #[tokio::test]
+async fn a_delta_table_that_is_written_anew_is_loaded_anew() {
+    let world = World::new();
+    let bytes = data(&[1, 2], &["a", "b"]);
+    let contract = entry(Format::Delta, id());
+    world.put("orders/old.parquet", bytes.clone()).await;
+    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &add("old.parquet", bytes.len()))).await;
+    world.put(&format!("orders/{}", commit(1)), add("old.parquet", bytes.len())).await;
+    world.open(&contract).await;
+    for key in ["orders/old.parquet".to_owned(), format!("orders/{}", commit(1))] {
+        world.store.inner.delete(&key.as_str().into()).await.unwrap();
+    }
+    let bytes = data(&[7], &["z"]);
+    world.put("orders/new.parquet", bytes.clone()).await;
+    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &add("new.parquet", bytes.len()))).await;
+    assert_eq!(world.show(&contract).await, "id\n7");
+}
+
+#[tokio::test]
 async fn a_new_parquet_file_is_seen_and_known_footers_are_not_read_again() {
     let world = World::new();
     let contract = entry(Format::Parquet, id());

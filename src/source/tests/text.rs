@@ -165,3 +165,92 @@ async fn many_rows_come_in_batches_from_several_files() {
     all.sort_unstable();
     assert!(all.iter().copied().eq(0..30_000));
 }
+
+#[tokio::test]
+async fn rows_can_be_counted_without_columns() {
+    let world = World::new();
+    world.put("orders/a.csv", "id,name\n1,a\n2\n3,c\n").await;
+    world.put("json/a.json", "{\"id\":1}\nnope\n").await;
+    let columns = || vec![column("id", DataType::Int64), column("name", DataType::Utf8)];
+    for (contract, rows) in
+        [(entry(Format::Csv, columns()), "3"), (entry_of("sales", local("json"), Format::Json, columns()), "2")]
+    {
+        let raw = world.open(&contract).await;
+        let count = datafusion::functions_aggregate::expr_fn::count(lit(1_i64));
+        let none: Vec<Expr> = Vec::new();
+        let plan = LogicalPlanBuilder::from(raw.expose_raw().clone()).aggregate(none, vec![count]).unwrap();
+        let raw = RawTable::new(plan.build().unwrap(), Arc::clone(raw.session()), BTreeMap::new());
+        assert_eq!(show(&raw, None).await.unwrap().lines().last().unwrap(), rows);
+    }
+}
+
+/// Every type, and both formats: whatever the bytes are, the query ends well.
+#[test]
+fn no_bytes_fail_a_query() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
+    let scalars = [
+        DataType::Boolean,
+        DataType::Int8,
+        DataType::UInt64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Decimal128(12, 2),
+        DataType::Decimal128(38, 10),
+        DataType::Utf8,
+        DataType::Binary,
+        DataType::Date32,
+        DataType::Time64(TimeUnit::Microsecond),
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    ];
+    let mut columns: Vec<Column> = scalars.into_iter().enumerate().map(|(i, t)| column(&format!("c{i}"), t)).collect();
+    let csv = entry(Format::Csv, columns.clone());
+    columns.push(column("l", list));
+    columns.push(structure("s", vec![column("x", DataType::Int64)]));
+    let json = entry_of("sales", local("json"), Format::Json, columns);
+    let header: Vec<String> = (0..13).map(|i| format!("c{i}")).collect();
+    let value = prop_oneof![
+        "[-+0-9.eE:TZ/ ]{0,40}",
+        ".{0,12}",
+        "[0-9]{1,400}",
+        "-?[0-9]{1,5}e[-+]?[0-9]{1,6}",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,20}",
+        Just("9999999999-99-99".to_owned()),
+        Just("\u{661}\u{662}".to_owned()),
+        Just("\"a\nb\",x".to_owned()),
+    ];
+    let records = proptest::collection::vec(proptest::collection::vec(value, 13), 1..4);
+    let noise = proptest::collection::vec(any::<u8>(), 0..60);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 96, ..ProptestConfig::default() });
+    runner
+        .run(&(records, noise), |(records, noise)| {
+            let mut text = header.join(",").into_bytes();
+            let mut lines = Vec::new();
+            for record in records {
+                text.push(b'\n');
+                text.extend(record.join(",").into_bytes());
+                for form in ["string", "raw"] {
+                    let members = record.iter().enumerate().map(|(i, v)| match form {
+                        "string" => format!("\"c{i}\":{}", serde_json::to_string(v).unwrap()),
+                        _ => format!("\"c{i}\":{v},\"l\":[{v}],\"s\":{{\"x\":{v}}}"),
+                    });
+                    lines.extend(format!("{{{}}}\n", members.collect::<Vec<_>>().join(",")).into_bytes());
+                }
+            }
+            text.extend(&noise);
+            lines.extend(&noise);
+            runtime.block_on(async {
+                let world = World::new();
+                world.put("orders/a.csv", text).await;
+                world.put("json/a.json", lines).await;
+                for contract in [&csv, &json] {
+                    let raw = world.open(contract).await;
+                    run(&raw, None).await.map_err(TestCaseError::fail)?;
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+}
