@@ -13,6 +13,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
 use super::conform::source_type;
+use super::text::BATCH_BYTES;
 use crate::contract::Column;
 
 /// What a file says about one leaf in one row.
@@ -29,6 +30,7 @@ pub(super) enum Cell<'a> {
 pub(super) struct Cells {
     nodes: Vec<Node>,
     rows: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -39,11 +41,22 @@ pub(super) enum Node {
 
 impl Cells {
     pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Self {
-        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0 }
+        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0, bytes: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    pub(super) fn is_full(&self, rows: usize) -> bool {
+        self.rows >= rows || self.bytes >= BATCH_BYTES
+    }
+
+    /// Notes how long the record of a row is.
+    pub(super) fn weigh(&mut self, bytes: usize) {
+        if !self.nodes.is_empty() {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
     }
 
     /// One row; `fill` puts one cell into every node.
@@ -61,7 +74,7 @@ impl Cells {
 
     /// Takes the rows out: for each column its values and the markers of its leaves.
     pub(super) fn finish(&mut self) -> Result<Vec<(ArrayRef, Vec<ArrayRef>)>, ArrowError> {
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         self.nodes.iter_mut().map(Node::finish).collect()
     }
 }

@@ -115,6 +115,7 @@ impl CsvRecords {
             return;
         }
         let splitter = &self.splitter;
+        self.cells.weigh(splitter.length);
         if splitter.overlong || splitter.fields != self.width {
             self.cells.broken_row();
             return;
@@ -149,7 +150,7 @@ impl Records for CsvRecords {
                 Step::More if bytes.is_empty() => {}
                 Step::More | Step::End => return used,
             }
-            if self.cells.rows() >= rows {
+            if self.cells.is_full(rows) {
                 return used;
             }
         }

@@ -243,11 +243,10 @@ impl TableProvider for FileTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
-        let answer = |filter: &&Expr| match self.is_about_partitions(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Inexact,
-        };
-        Ok(filters.iter().map(answer).collect())
+        let exact = filters.iter().map(|filter| self.is_about_partitions(filter));
+        let answer =
+            |exact| if exact { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact };
+        Ok(exact.map(answer).collect())
     }
 
     async fn scan(

@@ -78,8 +78,8 @@ impl Sources {
 
     /// What is known without looking.
     pub fn state(&self, entry: &TableEntry) -> State {
-        let state = self.slot(entry).state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        state
+        let slot = self.slot(entry);
+        slot.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks, for a pass at start-up.

@@ -14,7 +14,7 @@ use ::parquet::arrow::ArrowWriter;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -171,9 +171,14 @@ async fn show(raw: &RawTable, filter: Option<Expr>) -> Result<String, String> {
     Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
+fn plan(raw: &RawTable) -> LogicalPlan {
+    #[expect(clippy::disallowed_methods, reason = "what stands before policy is what is tested here")]
+    raw.expose_raw().clone()
+}
+
 async fn run(raw: &RawTable, filter: Option<Expr>) -> Result<Vec<RecordBatch>, String> {
     let state = raw.session().state();
-    let mut plan = LogicalPlanBuilder::from(raw.expose_raw().clone());
+    let mut plan = LogicalPlanBuilder::from(plan(raw));
     if let Some(filter) = filter {
         plan = plan.filter(filter).unwrap();
     }
@@ -194,8 +199,7 @@ fn parquet_bytes(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
 
 /// The schema of the output, as `name type` pairs.
 fn schema(raw: &RawTable) -> BTreeMap<String, DataType> {
-    let fields = raw.expose_raw().schema().fields().iter();
-    fields.map(|f| (f.name().clone(), f.data_type().clone())).collect()
+    plan(raw).schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
 }
 
 fn root(name: &str) -> crate::name::ColumnPath {

@@ -178,8 +178,8 @@ async fn rows_can_be_counted_without_columns() {
         let raw = world.open(&contract).await;
         let count = datafusion::functions_aggregate::expr_fn::count(lit(1_i64));
         let none: Vec<Expr> = Vec::new();
-        let plan = LogicalPlanBuilder::from(raw.expose_raw().clone()).aggregate(none, vec![count]).unwrap();
-        let raw = RawTable::new(plan.build().unwrap(), Arc::clone(raw.session()), BTreeMap::new());
+        let counted = LogicalPlanBuilder::from(plan(&raw)).aggregate(none, vec![count]).unwrap();
+        let raw = RawTable::new(counted.build().unwrap(), Arc::clone(raw.session()), BTreeMap::new());
         assert_eq!(show(&raw, None).await.unwrap().lines().last().unwrap(), rows);
     }
 }
@@ -253,4 +253,25 @@ fn no_bytes_fail_a_query() {
             })
         })
         .unwrap();
+}
+
+#[tokio::test]
+async fn long_records_make_short_batches_and_too_long_ones_are_broken() {
+    let world = World::new();
+    let long = "x".repeat(3 << 20);
+    let over = "y".repeat(super::super::text::RECORD_BYTES + 1);
+    let lines: Vec<String> = (0..6).map(|i| format!("{i},{long}")).collect();
+    world.put("orders/a.csv", format!("id,name\n{}\n6,{over}\n7,z\n", lines.join("\n"))).await;
+    let json: Vec<String> = (0..6).map(|i| format!("{{\"id\":{i},\"name\":\"{long}\"}}")).collect();
+    let json = format!("{}\n{{\"id\":6,\"name\":\"{over}\"}}\n{{\"id\":7}}\n", json.join("\n"));
+    world.put("json/a.json", json).await;
+    let columns = || vec![column("id", DataType::Int64), column("name", DataType::Utf8)];
+    for contract in [entry(Format::Csv, columns()), entry_of("sales", local("json"), Format::Json, columns())] {
+        let batches = run(world.open(&contract).await.as_ref(), None).await.unwrap();
+        assert!(batches.len() > 2, "{}", batches.len());
+        let rows = rows_of(&batches);
+        assert_eq!(rows.len(), 8);
+        assert_eq!((rows[6][0].as_str(), rows[6][2].as_str()), ("", "true"));
+        assert_eq!((rows[7][0].as_str(), rows[7][2].as_str()), ("7", "false"));
+    }
 }
