@@ -8,6 +8,7 @@ use datafusion::logical_expr::LogicalPlan;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
+use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
@@ -56,7 +57,9 @@ async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
         Some(Known { table, commit: Some(before) }) if newest(place, &table).await.as_ref() == Some(&before) => table,
         _ => fresh(place),
     };
-    Box::pin(table.load()).await.map_err(|error| explain(place, &error))?;
+    if let Err(error) = Box::pin(table.load()).await {
+        return Err(diagnose(place, &error).await);
+    }
     let commit = newest(place, &table).await;
     Ok(Known { table, commit })
 }
@@ -91,13 +94,25 @@ impl Known {
     }
 }
 
+/// The log reader wraps what the store said; asking the store once more tells a missing bucket from a broken table.
+async fn diagnose(place: &Place, error: &DeltaTableError) -> Diagnostic {
+    let log = place.folder.clone().join("_delta_log");
+    match place.placement.store.list(Some(&log)).try_next().await {
+        Err(error) => super::files::unreachable(place, &error),
+        Ok(None) => absent(place),
+        Ok(Some(_)) => explain(place, error),
+    }
+}
+
+fn absent(place: &Place) -> Diagnostic {
+    Diagnostic::error(Kind::Unavailable, format!("there is no Delta table in `{}`", place.relative(&place.folder)))
+        .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
+}
+
 fn explain(place: &Place, error: &DeltaTableError) -> Diagnostic {
     let at = place.relative(&place.folder);
     match error {
-        DeltaTableError::NotATable(_) => {
-            Diagnostic::error(Kind::Unavailable, format!("there is no Delta table in `{at}`"))
-                .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
-        }
+        DeltaTableError::NotATable(_) => absent(place),
         DeltaTableError::ObjectStore { source } => super::files::unreachable(place, source),
         DeltaTableError::Transaction { source: TransactionError::UnsupportedTableFeatures(features) } => {
             let names: Vec<String> = features.iter().map(|feature| format!("`{}`", feature.as_ref())).collect();

@@ -213,3 +213,30 @@ async fn a_predicate_reaches_the_log_and_the_files() {
     let reads = world.reads();
     assert!(reads.iter().all(|key| key == "orders/s=b/p.parquet"), "{reads:?}");
 }
+
+/// Deletion vectors and checkpoints name files too.
+#[tokio::test]
+async fn what_a_log_points_to_besides_data_stays_inside_as_well() {
+    let world = World::new();
+    let bytes = data(&[1, 2], &["a", "b"]);
+    world.put("hr/dv.bin", "secret").await;
+    world.put("sales/t/part-0.parquet", bytes.clone()).await;
+    let protocol = r#"{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],"writerFeatures":["deletionVectors"]}"#;
+    for form in ["s3://lake/hr/dv.bin", "s3://hr-bucket/dv.bin", "file:///etc/hostname", "s3://lake/sales/../hr/dv.bin"]
+    {
+        let vector = format!(
+            "\"deletionVector\":{{\"storageType\":\"p\",\"pathOrInlineDv\":\"{form}\",\"offset\":1,\"sizeInBytes\":4,\"cardinality\":1}},\"dataChange\""
+        );
+        let add = add("part-0.parquet", bytes.len()).replace("\"dataChange\"", &vector);
+        world.put(&format!("sales/t/{}", commit(0)), log(protocol, &add)).await;
+        let contract = entry_of("sales", s3("s3://lake/sales/t"), Format::Delta, columns());
+        world.reads();
+        let outcome = match world.sources.open(&contract).await {
+            Ok(raw) => show(&raw, None).await,
+            Err(error) => Err(error.message),
+        };
+        assert!(outcome.is_err(), "{form}: {outcome:?}");
+        let touched: Vec<_> = world.reads().into_iter().filter(|key| !key.starts_with("sales/")).collect();
+        assert!(touched.is_empty(), "{form}: {touched:?}");
+    }
+}

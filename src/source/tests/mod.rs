@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -212,6 +213,8 @@ struct Counting {
     inner: InMemory,
     reads: Mutex<Vec<String>>,
     bytes: Mutex<u64>,
+    /// Answers as a server does whose bucket is not there.
+    gone: std::sync::atomic::AtomicBool,
 }
 
 impl fmt::Display for Counting {
@@ -230,6 +233,10 @@ impl ObjectStore for Counting {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        if self.gone.load(std::sync::atomic::Ordering::Relaxed) {
+            let error = object_store::Error::NotFound { path: "lake".to_owned(), source: "NoSuchBucket".into() };
+            return futures::stream::once(std::future::ready(Err(error))).boxed();
+        }
         self.inner.list(prefix)
     }
 

@@ -298,3 +298,36 @@ async fn a_predicate_on_a_bare_column_skips_row_groups() {
     let all = read(&world);
     assert!(some * 4 < all, "{some} of {all} bytes of a file of {size}");
 }
+
+#[tokio::test]
+async fn a_missing_bucket_is_said_so_in_every_format() {
+    let world = World::new();
+    world.store.gone.store(true, std::sync::atomic::Ordering::Relaxed);
+    for format in [Format::Parquet, Format::Delta, Format::Csv, Format::Json] {
+        let location = s3("s3://lake/sales/orders");
+        let error = world.refused(&entry_of("sales", location, format, vec![column("id", DataType::Int64)])).await;
+        assert_eq!(error.kind, Kind::Unavailable, "{error}");
+        assert!(error.message.starts_with("cannot read `s3://lake/sales/orders`"), "{error}");
+        assert!(error.hints[0].contains("check that the bucket or folder exists"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_local_folder_is_read_whatever_its_name() {
+    let home = tempfile::tempdir().unwrap();
+    let folders = ["orders.parquet", "with space/größe", "kind=a b"];
+    for folder in folders {
+        std::fs::create_dir_all(home.path().join(folder)).unwrap();
+        std::fs::write(home.path().join(folder).join("p.parquet"), parquet_bytes(vec![("id", ids(&[1]))])).unwrap();
+    }
+    let storage = crate::config::DomainStorage { root: Some(home.path().to_owned()), ..Default::default() };
+    let config = crate::config::Storage { domains: BTreeMap::from([("sales".to_owned(), storage)]) };
+    let world = World::with(Arc::default(), Stores::from_config(&config).unwrap());
+    for folder in folders {
+        let contract = entry_of("sales", local(folder), Format::Parquet, vec![column("id", DataType::Int64)]);
+        assert_eq!(world.show(&contract).await, "id\n1", "{folder}");
+    }
+    let columns = vec![column("id", DataType::Int64), partition("kind", 1, DataType::Utf8)];
+    let contract = entry_of("sales", local("kind=*/*.parquet"), Format::Parquet, columns);
+    assert_eq!(world.show(&contract).await, "id | kind\n1 | a b");
+}
