@@ -90,11 +90,7 @@ impl Session {
 
     /// Plans physically and runs. Every batch is rebuilt into the columns of `wire`, which has as many columns as the plan.
     /// A plan of an older generation is planned again; `Stale` if its schema is no longer the same.
-    pub async fn run(
-        &self,
-        _planned: &Planned,
-        _wire: SchemaRef,
-    ) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
+    pub async fn run(&self, _planned: &Planned, _wire: SchemaRef) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
         Err(Diagnostic::error(Kind::Unsupported, "running is not there"))
     }
 }
