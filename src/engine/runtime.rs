@@ -192,7 +192,7 @@ mod tests {
         let mine: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         for place in ["file:///", "s3://lake/", "memory:///"] {
             runtime.register_object_store(&url(place), Arc::clone(&mine));
-            assert!(runtime.object_store(url(place)).is_err(), "{place}");
+            assert!(runtime.object_store_registry.get_store(&url(place)).is_err(), "{place}");
         }
     }
 
@@ -204,9 +204,9 @@ mod tests {
         let two = engine.private(&url("s3://two/"), Arc::clone(&store)).unwrap();
         let runtime = one.state().runtime_env();
         runtime.register_object_store(&url("s3://two/"), store);
-        assert!(runtime.object_store(url("s3://one/any/key")).is_ok());
+        assert!(runtime.object_store_registry.get_store(&url("s3://one/any/key")).is_ok());
         for place in ["s3://two/", "file:///", "s3://one:9000/", "http://one/", "s3://user@one/"] {
-            assert!(runtime.object_store(url(place)).is_err(), "{place}");
+            assert!(runtime.object_store_registry.get_store(&url(place)).is_err(), "{place}");
         }
         assert!(Arc::ptr_eq(&runtime.memory_pool, &two.state().runtime_env().memory_pool));
         assert!(Arc::ptr_eq(&runtime.disk_manager, &two.state().runtime_env().disk_manager));
@@ -221,7 +221,7 @@ mod tests {
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(1024));
         let task = session.task_context(&pool);
         assert!(Arc::ptr_eq(task.memory_pool(), &pool));
-        assert!(task.runtime_env().object_store(url("s3://one/")).is_ok());
+        assert!(task.runtime_env().object_store_registry.get_store(&url("s3://one/")).is_ok());
         let footers = session.state().runtime_env().cache_manager.get_file_metadata_cache();
         assert!(Arc::ptr_eq(&task.runtime_env().cache_manager.get_file_metadata_cache(), &footers));
     }

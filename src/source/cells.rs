@@ -1,17 +1,19 @@
 //! Text cells → typed columns with drift markers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringArray, StringBuilder, StructArray, new_null_array,
 };
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
-use datafusion::arrow::compute::{CastOptions, cast_with_options, is_not_null, is_null, nullif, or};
+use datafusion::arrow::compute::{CastOptions, and, cast_with_options, concat, is_not_null, is_null, or};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
 use super::conform::source_type;
+use super::text::BATCH_BYTES;
 use crate::contract::Column;
 
 /// What a file says about one leaf in one row.
@@ -28,21 +30,33 @@ pub(super) enum Cell<'a> {
 pub(super) struct Cells {
     nodes: Vec<Node>,
     rows: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
 pub(super) enum Node {
     Leaf { data_type: DataType, text: StringBuilder, bad: BooleanBufferBuilder },
-    Struct { name: String, fields: Vec<Node>, names: Vec<String>, valid: BooleanBufferBuilder },
+    Struct { fields: Vec<Node>, names: Vec<String>, valid: BooleanBufferBuilder },
 }
 
 impl Cells {
     pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Self {
-        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0 }
+        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0, bytes: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    pub(super) fn is_full(&self, rows: usize) -> bool {
+        self.rows >= rows || self.bytes >= BATCH_BYTES
+    }
+
+    /// Notes how long the record of a row is.
+    pub(super) fn weigh(&mut self, bytes: usize) {
+        if !self.nodes.is_empty() {
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
     }
 
     /// One row; `fill` puts one cell into every node.
@@ -60,7 +74,7 @@ impl Cells {
 
     /// Takes the rows out: for each column its values and the markers of its leaves.
     pub(super) fn finish(&mut self) -> Result<Vec<(ArrayRef, Vec<ArrayRef>)>, ArrowError> {
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         self.nodes.iter_mut().map(Node::finish).collect()
     }
 }
@@ -75,7 +89,6 @@ impl Node {
             };
         }
         Self::Struct {
-            name: column.physical_name.clone(),
             fields: column.fields.iter().map(Self::new).collect(),
             names: column.fields.iter().map(|f| f.physical_name.clone()).collect(),
             valid: BooleanBufferBuilder::new(0),
@@ -92,7 +105,9 @@ impl Node {
             Self::Struct { fields, valid, .. } => {
                 // A struct cannot be made of text.
                 let cell = if let Cell::Text(_) = cell { Cell::Bad } else { cell };
-                fields.iter_mut().for_each(|field| field.put(cell));
+                for field in fields {
+                    field.put(cell);
+                }
                 valid.append(false);
             }
         }
@@ -112,7 +127,7 @@ impl Node {
                 let texts = text.finish();
                 let bad = BooleanArray::new(bad.finish(), None);
                 let values = convert(&texts, data_type)?;
-                let lost = datafusion::arrow::compute::and(&is_not_null(&texts)?, &is_null(&values)?)?;
+                let lost = and(&is_not_null(&texts)?, &is_null(&values)?)?;
                 Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
             }
             Self::Struct { fields, names, valid, .. } => {
@@ -139,20 +154,39 @@ fn convert(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
         DataType::Utf8 => Ok(Arc::new(texts.clone())),
         DataType::List(_) | DataType::Struct(_) => nested(texts, to),
         DataType::Decimal128(_, scale) => {
-            // The cast would round away digits that the contract has no room for.
-            let longer: BooleanArray = texts.iter().map(|text| text.map(|t| fraction(t) > i32::from(*scale))).collect();
-            let fitting = nullif(texts, &longer)?;
-            cast_with_options(&fitting, to, &CastOptions { safe: true, ..CastOptions::default() })
+            let plain: StringArray = texts.iter().map(|text| text.and_then(|t| plain(t, *scale))).collect();
+            cast_with_options(&plain, to, &CastOptions { safe: true, ..CastOptions::default() })
         }
         to => cast_with_options(texts, to, &CastOptions { safe: true, ..CastOptions::default() }),
     }
 }
 
-/// Significant digits after the point.
-fn fraction(text: &str) -> i32 {
-    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let digits = number.split_once('.').map_or("", |(_, digits)| digits).trim_end_matches('0');
-    i32::try_from(digits.len()).unwrap_or(i32::MAX).saturating_sub(exponent.parse().unwrap_or(0))
+/// A number without exponent. None where the contract has no room for its digits after the point: the cast would round them away.
+fn plain(text: &str, scale: i8) -> Option<Cow<'_, str>> {
+    let plain = match text.split_once(['e', 'E']) {
+        None => Cow::Borrowed(text),
+        Some((number, exponent)) => Cow::Owned(shift(number, exponent.parse().ok()?)?),
+    };
+    let digits = plain.split_once('.').map_or("", |(_, digits)| digits).trim_end_matches('0');
+    (digits.len() <= usize::try_from(scale).unwrap_or(0)).then_some(plain)
+}
+
+/// Moves the decimal point; no further than any decimal type reaches.
+fn shift(number: &str, places: i32) -> Option<String> {
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || places.abs() > 80 {
+        return None;
+    }
+    let point = i32::try_from(whole.len()).ok()?.checked_add(places)?;
+    let Ok(point) = usize::try_from(point) else {
+        let zeros = "0".repeat(usize::try_from(-point).ok()?);
+        return Some(format!("{sign}0.{zeros}{digits}"));
+    };
+    let padded = format!("{digits}{}", "0".repeat(point.saturating_sub(digits.len())));
+    let (whole, fraction) = padded.split_at_checked(point)?;
+    Some(format!("{sign}0{whole}.{fraction}0"))
 }
 
 /// JSON text → lists and structs inside lists: all rows at once, and one by one where a row spoils it.
@@ -166,7 +200,7 @@ fn nested(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
     if rows.is_empty() {
         return Ok(new_null_array(to, 0));
     }
-    datafusion::arrow::compute::concat(&rows)
+    concat(&rows)
 }
 
 fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {

@@ -89,7 +89,6 @@ pub(super) fn lossless(from: &DataType, to: &DataType) -> bool {
         (from, to) if from.is_integer() && to.is_integer() => integer_fits(from, to),
         (from, T::Float64) if from.is_integer() => integer_bits(from) <= 32,
         (from, T::Float32) if from.is_integer() => integer_bits(from) <= 16,
-        (T::Float16, T::Float32 | T::Float64) | (T::Float32, T::Float64) => true,
         (from, T::Decimal128(precision, scale)) => match decimal(from) {
             Some((p, s)) => *scale >= s && digits(*precision, *scale) >= digits(p, s),
             None => false,
@@ -97,7 +96,9 @@ pub(super) fn lossless(from: &DataType, to: &DataType) -> bool {
         (T::Timestamp(_, from), T::Timestamp(TimeUnit::Microsecond, to)) => {
             to.is_some() || from.as_deref().is_none_or(is_utc)
         }
-        (T::Time32(_) | T::Time64(_), T::Time64(TimeUnit::Microsecond)) => true,
+        (T::Float16, T::Float32 | T::Float64)
+        | (T::Float32, T::Float64)
+        | (T::Time32(_) | T::Time64(_), T::Time64(TimeUnit::Microsecond)) => true,
         (T::List(a) | T::LargeList(a) | T::FixedSizeList(a, _), T::List(b)) => lossless(a.data_type(), b.data_type()),
         (T::Struct(a), T::Struct(b)) => {
             b.iter().all(|field| a.find(field.name()).is_some_and(|(_, f)| lossless(f.data_type(), field.data_type())))

@@ -54,10 +54,10 @@ impl Splitter {
                 ReadRecordResult::Record => return (Step::Record, used),
                 ReadRecordResult::End => return (Step::End, used),
                 ReadRecordResult::OutputFull if self.text.len() < RECORD_BYTES => {
-                    self.text.resize(self.text.len() * 2, 0)
+                    self.text.resize(self.text.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull if self.ends.len() < FIELDS => {
-                    self.ends.resize(self.ends.len() * 2, 0)
+                    self.ends.resize(self.ends.len() * 2, 0);
                 }
                 // Too long: the rest of the record is read over.
                 ReadRecordResult::OutputFull => (self.overlong, self.length) = (true, 0),
@@ -115,6 +115,7 @@ impl CsvRecords {
             return;
         }
         let splitter = &self.splitter;
+        self.cells.weigh(splitter.length);
         if splitter.overlong || splitter.fields != self.width {
             self.cells.broken_row();
             return;
@@ -149,7 +150,7 @@ impl Records for CsvRecords {
                 Step::More if bytes.is_empty() => {}
                 Step::More | Step::End => return used,
             }
-            if self.cells.rows() >= rows {
+            if self.cells.is_full(rows) {
                 return used;
             }
         }

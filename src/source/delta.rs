@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlan;
+use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
-use object_store::ObjectStore;
+use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::conform;
 use super::location::Place;
@@ -20,69 +23,118 @@ pub(super) async fn open(
     place: &Place,
     dataset: &Dataset,
     session: &PrivateSession,
-    known: Option<DeltaTable>,
-) -> Result<(LogicalPlan, DeltaTable)> {
-    let table = load(place, known).await?;
+    known: Option<Known>,
+) -> Result<(LogicalPlan, Known)> {
+    let known = load(place, known).await?;
+    let table = &known.table;
     let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
-    let provider =
-        table.table_provider().with_session(Arc::new(session.state().clone())).await.map_err(|error| failed(&error))?;
+    let provider = table.table_provider().with_session(Arc::new(session.state().clone()));
+    let provider = provider.await.map_err(|error| match &error {
+        DataFusionError::External(inner) => match inner.downcast_ref::<DeltaTableError>() {
+            Some(inner) => explain(place, inner),
+            None => failed(&error),
+        },
+        _ => failed(&error),
+    })?;
     conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
     let plan = conform::project(provider_as_source(provider), &dataset.columns, []).map_err(|error| failed(&error))?;
-    Ok((plan, table))
+    Ok((plan, known))
 }
 
-async fn load(place: &Place, known: Option<DeltaTable>) -> Result<DeltaTable> {
+/// A table at a version, and the commit that made it.
+pub(super) struct Known {
+    table: DeltaTable,
+    commit: Option<ObjectMeta>,
+}
+
+async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
     if place.pattern.is_some() {
         return Err(Diagnostic::error(Kind::Invalid, "the location of a Delta table has a wildcard")
             .hint("name the table's folder, the one that holds `_delta_log`"));
     }
-    let mut table = if let Some(known) = known {
-        known
-    } else {
-        let mut url = place.placement.url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(place.folder.parts().map(|part| part.as_ref().to_owned())).push("");
-        }
-        let root = Arc::clone(&place.placement.store);
-        let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&root), place.folder.clone()));
-        DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
+    let mut table = match known {
+        // Updates only go forward: a table that was written anew would look as if nothing had happened.
+        Some(Known { table, commit: Some(before) }) if newest(place, &table).await.as_ref() == Some(&before) => table,
+        _ => fresh(place),
     };
-    Box::pin(table.load()).await.map_err(|error| explain(place, &error))?;
-    Ok(table)
+    if let Err(error) = Box::pin(table.load()).await {
+        return Err(diagnose(place, &error).await);
+    }
+    let commit = newest(place, &table).await;
+    Ok(Known { table, commit })
 }
 
-/// The rows that the log counts; none where a file has no count or deleted rows.
-pub(super) fn row_count(table: &DeltaTable) -> Option<u64> {
-    let snapshot = table.snapshot().ok()?;
-    let mut rows = 0_u64;
-    for file in snapshot.log_data().iter() {
-        let deleted = file.deletion_vector_descriptor().map_or(0, |d| u64::try_from(d.cardinality).unwrap_or(0));
-        rows = rows.checked_add(u64::try_from(file.num_records()?).ok()?)?.saturating_sub(deleted);
+fn fresh(place: &Place) -> DeltaTable {
+    let mut url = place.placement.url.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.clear().extend(place.folder.parts().map(|part| part.as_ref().to_owned())).push("");
     }
-    Some(rows)
+    let root = Arc::clone(&place.placement.store);
+    let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(&root), place.folder.clone()));
+    DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
+}
+
+/// The commit file of the version that was loaded.
+async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
+    let commit = format!("{:020}.json", table.version()?);
+    let key = place.folder.clone().join("_delta_log").join(commit);
+    place.placement.store.head(&key).await.ok()
+}
+
+impl Known {
+    /// The rows that the log counts; none where a file has no count.
+    pub(super) fn row_count(&self) -> Option<u64> {
+        let snapshot = self.table.snapshot().ok()?;
+        let mut rows = 0_u64;
+        for file in snapshot.log_data().iter() {
+            let deleted = file.deletion_vector_descriptor().map_or(0, |d| u64::try_from(d.cardinality).unwrap_or(0));
+            rows = rows.checked_add(u64::try_from(file.num_records()?).ok()?)?.saturating_sub(deleted);
+        }
+        Some(rows)
+    }
+}
+
+/// The log reader wraps what the store said; asking the store once more tells a missing bucket from a broken table.
+async fn diagnose(place: &Place, error: &DeltaTableError) -> Diagnostic {
+    let log = place.folder.clone().join("_delta_log");
+    match place.placement.store.list(Some(&log)).try_next().await {
+        Err(error) => super::files::unreachable(place, &error),
+        Ok(None) => absent(place),
+        Ok(Some(_)) => explain(place, error),
+    }
+}
+
+fn absent(place: &Place) -> Diagnostic {
+    Diagnostic::error(Kind::Unavailable, format!("there is no Delta table in `{}`", place.relative(&place.folder)))
+        .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
 }
 
 fn explain(place: &Place, error: &DeltaTableError) -> Diagnostic {
     let at = place.relative(&place.folder);
     match error {
-        DeltaTableError::NotATable(_) => {
-            Diagnostic::error(Kind::Unavailable, format!("there is no Delta table in `{at}`"))
-                .hint("write the table there (its folder holds `_delta_log`), or correct the location in the contract's `servers`")
-        }
+        DeltaTableError::NotATable(_) => absent(place),
         DeltaTableError::ObjectStore { source } => super::files::unreachable(place, source),
+        DeltaTableError::Transaction { source: TransactionError::UnsupportedTableFeatures(features) } => {
+            let names: Vec<String> = features.iter().map(|feature| format!("`{}`", feature.as_ref())).collect();
+            unsupported(&at, &names.join(", "))
+        }
         error => broken(place, &error.to_string()),
     }
+}
+
+fn unsupported(at: &str, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        Kind::Unsupported,
+        format!("the Delta table `{at}` needs a reader feature that is not offered: {what}"),
+    )
+    .hint("drop the feature from the table with the tool that writes it, or publish a copy without it")
 }
 
 fn broken(place: &Place, why: &str) -> Diagnostic {
     let at = place.relative(&place.folder);
     let lower = why.to_lowercase();
     if lower.contains("unsupported") || lower.contains("feature") {
-        return Diagnostic::error(
-            Kind::Unsupported,
-            format!("the Delta table `{at}` needs a reader feature that is not offered: {why}"),
-        )
-        .hint("drop the feature from the table with its writer, or publish a copy without it");
+        return unsupported(&at, why);
     }
     Diagnostic::error(Kind::Invalid, format!("the Delta table `{at}` cannot be read: {why}"))
         .hint("look at the table with the tool that writes it; its log may be damaged")

@@ -145,7 +145,7 @@ mod tests {
         (Arc::clone(&inner), Fence::new(inner, "sales".into(), false))
     }
 
-    fn denied<T>(result: Result<T>) -> bool {
+    fn denied<T>(result: &Result<T>) -> bool {
         matches!(result, Err(Error::PermissionDenied { .. }))
     }
 
@@ -156,13 +156,13 @@ mod tests {
         assert_eq!(fence.get_range(&"sales/t/b".into(), 0..2).await.unwrap().as_ref(), b"by");
         for key in ["sales2/c", "hr/d", "", "sale"] {
             let key = Path::from(key);
-            assert!(denied(fence.get(&key).await), "{key}");
-            assert!(denied(fence.head(&key).await), "{key}");
-            assert!(denied(fence.get_range(&key, 0..1).await), "{key}");
-            assert!(denied(fence.get_ranges(&key, &[0..1, 1..2]).await), "{key}");
-            assert!(denied(fence.list(Some(&key)).try_collect::<Vec<_>>().await), "{key}");
-            assert!(denied(fence.list_with_offset(None, &key).try_collect::<Vec<_>>().await), "{key}");
-            assert!(denied(fence.list_with_delimiter(Some(&key)).await), "{key}");
+            assert!(denied(&fence.get(&key).await), "{key}");
+            assert!(denied(&fence.head(&key).await), "{key}");
+            assert!(denied(&fence.get_range(&key, 0..1).await), "{key}");
+            assert!(denied(&fence.get_ranges(&key, &[0..1, 1..2]).await), "{key}");
+            assert!(denied(&fence.list(Some(&key)).try_collect::<Vec<_>>().await), "{key}");
+            assert!(denied(&fence.list_with_offset(None, &key).try_collect::<Vec<_>>().await), "{key}");
+            assert!(denied(&fence.list_with_delimiter(Some(&key)).await), "{key}");
         }
         let all: Vec<_> = fence.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
         assert_eq!(all, ["sales/a", "sales/t/b"]);
@@ -174,11 +174,11 @@ mod tests {
     async fn writes_nothing() {
         let (inner, fence) = fence().await;
         let key = Path::from("sales/a");
-        assert!(denied(fence.put(&key, "x".into()).await));
-        assert!(denied(fence.put_multipart(&key).await.map(|_| ())));
-        assert!(denied(fence.delete(&key).await));
-        assert!(denied(fence.copy(&key, &"sales/z".into()).await));
-        assert!(denied(fence.rename(&key, &"sales/z".into()).await));
+        assert!(denied(&fence.put(&key, "x".into()).await));
+        assert!(denied(&fence.put_multipart(&key).await.map(|_| ())));
+        assert!(denied(&fence.delete(&key).await));
+        assert!(denied(&fence.copy(&key, &"sales/z".into()).await));
+        assert!(denied(&fence.rename(&key, &"sales/z".into()).await));
         assert_eq!(inner.get(&key).await.unwrap().bytes().await.unwrap().as_ref(), b"bytes");
     }
 }

@@ -109,7 +109,7 @@ fn partition_values(place: &Place, key: &Path, partitions: &[&Column]) -> Result
     let mut given: BTreeMap<String, String> = BTreeMap::new();
     for part in below.iter().rev().skip(1) {
         if let Some((name, value)) = part.as_ref().split_once('=') {
-            given.entry(decoded(name)).or_insert_with(|| decoded(value));
+            given.entry(decoded(place, name)).or_insert_with(|| decoded(place, value));
         }
     }
     let invalid = |what: String| {
@@ -130,10 +130,11 @@ fn partition_values(place: &Place, key: &Path, partitions: &[&Column]) -> Result
     partitions.iter().map(value).collect()
 }
 
-/// Folder names are percent-encoded by the writers of partitions, and again by the store where a character needs it.
-fn decoded(text: &str) -> String {
-    let once = |text: &str| percent(text).unwrap_or_else(|| text.to_owned());
-    once(&once(text))
+/// Writers of partitions percent-encode folder names; the local store encodes their `%` once more.
+fn decoded(place: &Place, text: &str) -> String {
+    let once = |text: String| percent(&text).unwrap_or(text);
+    let decoded = once(text.to_owned());
+    if place.placement.url.scheme() == "local" { once(decoded) } else { decoded }
 }
 
 fn percent(text: &str) -> Option<String> {
@@ -242,11 +243,10 @@ impl TableProvider for FileTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
-        let answer = |filter: &&Expr| match self.is_about_partitions(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Inexact,
-        };
-        Ok(filters.iter().map(answer).collect())
+        let exact = filters.iter().map(|filter| self.is_about_partitions(filter));
+        let answer =
+            |exact| if exact { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact };
+        Ok(exact.map(answer).collect())
     }
 
     async fn scan(

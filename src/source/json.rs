@@ -3,6 +3,8 @@
 //! Numbers, booleans and strings are taken as the text that stands in the file, so that no digit is lost on the way to a decimal.
 //! A field that is absent or `null` is NULL; an object where a scalar is promised is drift.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 use super::cells::{Cell, Cells, Node};
@@ -36,6 +38,7 @@ impl JsonRecords {
     }
 
     fn record(&mut self, line: &[u8]) {
+        self.cells.weigh(line.len());
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
@@ -60,7 +63,7 @@ impl Records for JsonRecords {
             return 0;
         }
         let mut used = 0;
-        while self.cells.rows() < rows {
+        while !self.cells.is_full(rows) {
             let rest = bytes.get(used..).unwrap_or_default();
             let Some(end) = rest.iter().position(|b| *b == b'\n') else {
                 if self.overlong || self.line.len() + rest.len() > RECORD_BYTES {
@@ -102,28 +105,31 @@ fn fill(node: &mut Node, column: &Column, value: Option<&str>) {
             Ok(text) => node.put(Cell::Text(&text)),
             Err(_) => node.put_bad(),
         },
-        Some(b'{') if !nested => node.put_bad(),
-        Some(b'[') if !nested => node.put_bad(),
-        Some(b'[') => node.put(Cell::Text(value)),
+        Some(b'{' | b'[') if !nested => node.put_bad(),
+        Some(b'[') | None => node.put(Cell::Text(value)),
         Some(_) if nested => node.put_bad(),
-        _ => node.put(Cell::Text(value)),
+        Some(_) => node.put(Cell::Text(value)),
     }
 }
 
 /// The last of several members of one name counts, as in most readers.
-fn member<'a>(members: &[(String, &'a str)], name: &str) -> Option<&'a str> {
+fn member<'a>(members: &[(Cow<'_, str>, &'a str)], name: &str) -> Option<&'a str> {
     members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
 }
 
 /// The members of an object that is known to be valid JSON.
-fn members(object: &str) -> Vec<(String, &str)> {
+fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
     let mut members = Vec::new();
     let mut rest = object.get(1..).unwrap_or_default().trim_start();
     while rest.starts_with('"') {
         let (key, after) = rest.split_at(value_length(rest));
         let after = after.trim_start().strip_prefix(':').unwrap_or_default().trim_start();
         let (value, after) = after.split_at(value_length(after));
-        members.push((serde_json::from_str(key).unwrap_or_default(), value));
+        let key = match key.trim_matches('"') {
+            plain if !key.contains('\\') => Cow::Borrowed(plain),
+            _ => Cow::Owned(serde_json::from_str(key).unwrap_or_default()),
+        };
+        members.push((key, value));
         rest = after.trim_start().strip_prefix(',').unwrap_or_default().trim_start();
     }
     members
@@ -150,14 +156,13 @@ fn value_length(text: &str) -> usize {
         match byte {
             b'"' => quoted = true,
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth == 0 => return i,
+            b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return i,
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
                     return i + 1;
                 }
             }
-            b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return i,
             _ => {}
         }
     }

@@ -28,8 +28,10 @@ impl Rooted {
     /// When the root is not a folder.
     pub(super) fn new(root: &std::path::Path) -> Result<Self> {
         let inner = LocalFileSystem::new_with_prefix(root)?;
-        let root = inner.path_to_filesystem(&Path::default())?;
-        Ok(Self { inner: Arc::new(inner), root: root.canonicalize().unwrap_or(root) })
+        let real = root
+            .canonicalize()
+            .map_err(|source| Error::NotFound { path: root.display().to_string(), source: source.into() })?;
+        Ok(Self { inner: Arc::new(inner), root: real })
     }
 
     async fn admit(&self, key: &Path) -> Result<()> {

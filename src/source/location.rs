@@ -67,10 +67,9 @@ impl Place {
         if !folder.prefix_matches(&placement.prefix) {
             return Err(refuse("is outside the domain's prefix"));
         }
-        let pattern = match wild {
-            true => Some(Pattern::new(&pattern).map_err(|error| refuse(&format!("has a wrong wildcard: {error}")))?),
-            false => None,
-        };
+        let compiled =
+            |text: &str| Pattern::new(text).map_err(|error| refuse(&format!("has a wrong wildcard: {error}")));
+        let pattern = if wild { Some(compiled(&pattern)?) } else { None };
         Ok(Self { placement, folder, pattern })
     }
 

@@ -19,6 +19,9 @@ mod sources;
 mod store;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub use raw::{Open, RawTable};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deltalake::DeltaTable;
-
 use super::location::Place;
 use super::store::{Placement, Stores};
 use super::text::{self, TextFormat};
@@ -63,7 +61,7 @@ enum Memory {
     #[default]
     Nothing,
     Parquet(parquet::Checked),
-    Delta(Box<DeltaTable>),
+    Delta(Box<delta::Known>),
     Text(text::Headers, Vec<files::DataFile>),
 }
 
@@ -80,8 +78,8 @@ impl Sources {
 
     /// What is known without looking.
     pub fn state(&self, entry: &TableEntry) -> State {
-        let state = self.slot(entry).state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        state
+        let slot = self.slot(entry);
+        slot.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks, for a pass at start-up.
@@ -95,16 +93,18 @@ impl Sources {
     /// Rows as far as they are cheap to know, for the operator's table only: it counts what policy hides.
     pub async fn row_count(&self, entry: &TableEntry) -> Option<u64> {
         self.open(entry).await.ok()?;
-        let slot = self.slot(entry);
-        let opened = slot.opened.lock().await;
-        let looked = opened.as_ref()?;
-        let place = looked.place.as_ref()?;
-        match &looked.memory {
-            Memory::Nothing => None,
-            Memory::Parquet(checked) => Some(checked.values().map(|(_, rows)| rows).sum()),
-            Memory::Delta(table) => delta::row_count(table),
-            Memory::Text(_, files) => text::row_count(place, files, text_format(entry)?).await,
-        }
+        let (place, files) = {
+            let slot = self.slot(entry);
+            let opened = slot.opened.lock().await;
+            let looked = opened.as_ref()?;
+            match &looked.memory {
+                Memory::Nothing => return None,
+                Memory::Parquet(checked) => return Some(checked.values().map(|(_, rows)| rows).sum()),
+                Memory::Delta(known) => return known.row_count(),
+                Memory::Text(_, files) => (looked.place.clone()?, files.clone()),
+            }
+        };
+        text::row_count(&place, &files, text_format(entry)?).await
     }
 
     fn slot(&self, entry: &TableEntry) -> Arc<Slot> {
@@ -151,8 +151,8 @@ impl Sources {
             }
             Format::Delta => {
                 let known = if let Memory::Delta(known) = memory { Some(*known) } else { None };
-                let (plan, table) = delta::open(&place, dataset, &session, known).await?;
-                (RawTable::new(plan, session, [].into()), Memory::Delta(Box::new(table)))
+                let (plan, known) = delta::open(&place, dataset, &session, known).await?;
+                (RawTable::new(plan, session, [].into()), Memory::Delta(Box::new(known)))
             }
             Format::Csv | Format::Json => {
                 let format =

@@ -84,11 +84,12 @@ impl Stores {
 
     /// Hands in a store: under `s3://bucket/prefix` for contracts of type `s3`, under any other scheme for type `local`.
     pub fn insert(&mut self, domain: DomainName, url: &Url, store: Arc<dyn ObjectStore>) {
-        let stores = self.domains.entry(domain.clone()).or_default();
+        let on_s3 = url.scheme() == "s3";
         let prefix = Path::from_url_path(url.path()).unwrap_or_default();
-        let slot = if url.scheme() == "s3" { &mut stores.s3 } else { &mut stores.local };
-        let url = if url.scheme() == "s3" { base(url) } else { local_url(&domain) };
+        let url = if on_s3 { base(url) } else { local_url(&domain) };
         let placement = Placement { url, store: Arc::new(Fence::new(store, prefix.clone(), true)), prefix };
+        let stores = self.domains.entry(domain).or_default();
+        let slot = if on_s3 { &mut stores.s3 } else { &mut stores.local };
         *slot = Some(Slot { made: OnceLock::from(placement), from: From::Given });
     }
 

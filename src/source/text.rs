@@ -37,6 +37,8 @@ use crate::name::ColumnPath;
 
 /// Records longer than this are broken; it bounds what one record can hold in memory.
 pub(super) const RECORD_BYTES: usize = 16 << 20;
+/// A batch is full when it holds so much text, however few its rows.
+pub(super) const BATCH_BYTES: usize = 8 << 20;
 /// Above this a count of rows is not worth a read of the files.
 const COUNTED_BYTES: u64 = 64 << 20;
 
@@ -76,7 +78,9 @@ pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, k
         TextFormat::JsonLines => Headers::new(),
     };
     let mut drift = BTreeMap::new();
-    columns.iter().for_each(|column| mark(column, &ColumnPath::root(column.name.clone()), &mut drift));
+    for column in &columns {
+        mark(column, &ColumnPath::root(column.name.clone()), &mut drift);
+    }
     // In the order of the leaves, which the cells share.
     let markers: Vec<String> =
         columns.iter().flat_map(|c| leaf_paths(c, &ColumnPath::root(c.name.clone()))).map(|p| marker(&p)).collect();
@@ -187,7 +191,7 @@ pub(super) async fn row_count(place: &Place, files: &[DataFile], format: TextFor
 
 /// Splits bytes into records and fills cells.
 pub(super) trait Records: Send {
-    /// Takes bytes until `rows` rows are there; answers how many it took. An empty slice ends the file.
+    /// Takes bytes until the cells are full; answers how many it took. An empty slice ends the file.
     fn decode(&mut self, bytes: &[u8], rows: usize) -> usize;
     fn cells(&mut self) -> &mut Cells;
 }
@@ -311,14 +315,13 @@ impl Reading {
                 self.file = Some(OpenFile { file, bytes, pending: Bytes::new(), records, ended: false });
                 continue;
             };
-            while !open.ended && open.records.cells().rows() < self.rows {
+            while !open.ended && !open.records.cells().is_full(self.rows) {
                 if open.pending.is_empty() {
-                    match open.bytes.next().await {
-                        Some(chunk) => open.pending = chunk.map_err(|e| DataFusionError::ObjectStore(Box::new(e)))?,
-                        None => {
-                            open.records.decode(&[], usize::MAX);
-                            open.ended = true;
-                        }
+                    if let Some(chunk) = open.bytes.next().await {
+                        open.pending = chunk.map_err(|e| DataFusionError::ObjectStore(Box::new(e)))?;
+                    } else {
+                        open.records.decode(&[], usize::MAX);
+                        open.ended = true;
                     }
                 }
                 if !open.pending.is_empty() {
