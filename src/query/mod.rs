@@ -5,6 +5,9 @@
 mod egress;
 mod functions;
 mod session;
+mod statement;
 
 pub use egress::{Egress, scrub};
+pub use functions::check_plan;
 pub use session::{Planned, Session, Sessions};
+pub use statement::{Explain, Statement, parse};

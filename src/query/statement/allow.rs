@@ -1,0 +1,211 @@
+//! Which statements are answered.
+
+use datafusion::sql::parser::{ExplainStatement, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, Set, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions,
+    Statement as Ast, UnaryOperator, Value,
+};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+use super::parse::{Explain, Statement};
+use super::relations;
+use super::syntax::refuse;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::query::functions;
+
+/// What `SET` may set and `SHOW` may show, by every spelling it has.
+pub(super) const SETTINGS: &[(&str, &str)] = &[
+    ("time_zone", "time_zone"),
+    ("timezone", "time_zone"),
+    ("datafusion.execution.time_zone", "time_zone"),
+    ("schema", "schema"),
+    ("meshgate.purpose", "meshgate.purpose"),
+    ("meshgate.arrow_types", "meshgate.arrow_types"),
+];
+
+/// Whether a statement that begins so can be one of ours: most of what the parser knows is refused unparsed.
+pub(super) fn first(token: &Token) -> Result<()> {
+    let Token::Word(word) = token else { return Ok(()) };
+    // A word that is none of SQL, or a sign that begins nothing: the parser says where.
+    if word.quote_style.is_some()
+        || matches!(
+            word.keyword,
+            Keyword::NoKeyword
+                | Keyword::SELECT
+                | Keyword::WITH
+                | Keyword::VALUES
+                | Keyword::EXPLAIN
+                | Keyword::SHOW
+                | Keyword::DESCRIBE
+                | Keyword::DESC
+                | Keyword::SET
+        )
+    {
+        return Ok(());
+    }
+    refuse(&format!("`{}` is not answered", word.value.to_uppercase()))
+}
+
+pub(super) fn admit(statement: Parsed) -> Result<Statement> {
+    match statement {
+        Parsed::Explain(ExplainStatement { options, statement }) => {
+            if options.analyze_level.is_some()
+                || options.analyze_categories.is_some()
+                || options.show_statistics.is_some()
+            {
+                return refuse("`EXPLAIN` takes `ANALYZE`, `VERBOSE` and `FORMAT` only");
+            }
+            if !is_query(&statement) {
+                return refuse("`EXPLAIN` is answered for queries only");
+            }
+            query(&statement)?;
+            let (analyze, verbose, format) = (options.analyze, options.verbose, options.format);
+            Ok(Statement::Explain(Explain { analyze, verbose, format, query: statement }))
+        }
+        parsed if is_query(&parsed) => {
+            query(&parsed)?;
+            Ok(Statement::Query(Box::new(parsed)))
+        }
+        Parsed::Statement(ast) => about(*ast),
+        Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) | Parsed::Reset(_) => {
+            refuse("this statement is not answered")
+        }
+    }
+}
+
+fn is_query(statement: &Parsed) -> bool {
+    matches!(statement, Parsed::Statement(ast) if matches!(ast.as_ref(), Ast::Query(_)))
+}
+
+fn query(statement: &Parsed) -> Result<()> {
+    let Parsed::Statement(ast) = statement else { return refuse("this statement is not answered") };
+    relations::check(ast)?;
+    functions::check(ast)
+}
+
+/// Everything but queries.
+fn about(ast: Ast) -> Result<Statement> {
+    match ast {
+        Ast::ShowTables {
+            terse: false,
+            history: false,
+            extended: false,
+            full: false,
+            external: false,
+            show_options,
+        } => Ok(Statement::ShowTables { domain: parent(&show_options)?, like: like(&show_options)? }),
+        Ast::ShowSchemas { terse: false, history: false, show_options }
+        | Ast::ShowDatabases { terse: false, history: false, show_options } => {
+            no_parent(&show_options)?;
+            Ok(Statement::ShowDomains { like: like(&show_options)? })
+        }
+        Ast::ShowCatalogs { terse: false, history: false, show_options } => {
+            no_parent(&show_options)?;
+            Ok(Statement::ShowCatalogs { like: like(&show_options)? })
+        }
+        Ast::ShowColumns { extended: false, full: false, show_options } => {
+            if like(&show_options)?.is_some() {
+                return refuse("`SHOW COLUMNS` takes a table and no pattern");
+            }
+            match show_options.show_in {
+                Some(place) if place.parent_type.is_none() => match place.parent_name {
+                    Some(table) => described(table),
+                    None => Err(Diagnostic::error(Kind::Invalid, "`SHOW COLUMNS` needs a table")),
+                },
+                _ => Err(Diagnostic::error(Kind::Invalid, "`SHOW COLUMNS` needs a table")
+                    .hint("for example: `SHOW COLUMNS FROM sales.orders`")),
+            }
+        }
+        Ast::ExplainTable { hive_format: None, table_name, .. } => described(table_name),
+        Ast::ShowVariable { variable } => Ok(Statement::ShowSetting { name: setting(&spelled(&variable))? }),
+        Ast::Set(Set::SetTimeZone { local: false, value }) => {
+            Ok(Statement::Set { name: "time_zone", value: value_of(&value)? })
+        }
+        Ast::Set(Set::SingleAssignment { scope: None, hivevar: false, variable, values }) => {
+            let name = setting(&variable.to_string())?;
+            match values.as_slice() {
+                [value] => Ok(Statement::Set { name, value: value_of(value)? }),
+                _ => Err(Diagnostic::error(Kind::Invalid, format!("`{name}` takes one value"))),
+            }
+        }
+        Ast::Set(_) => refuse("this form of `SET` is not answered"),
+        Ast::ShowCreate { .. } => refuse("`SHOW CREATE` is not answered"),
+        _ => refuse("this statement is not answered"),
+    }
+}
+
+fn described(table: ObjectName) -> Result<Statement> {
+    relations::check_name(&table)?;
+    Ok(Statement::ShowColumns { table })
+}
+
+fn spelled(variable: &[Ident]) -> String {
+    variable.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")
+}
+
+fn setting(name: &str) -> Result<&'static str> {
+    let folded = name.to_lowercase().replace(['"', '`', ' '], "");
+    SETTINGS.iter().find(|(spelling, _)| *spelling == folded).map(|(_, name)| *name).ok_or_else(|| {
+        Diagnostic::error(Kind::Unsupported, format!("`{name}` is not a setting of this session"))
+            .hint("settings are time_zone, schema, meshgate.purpose and meshgate.arrow_types")
+    })
+}
+
+fn value_of(value: &Expr) -> Result<String> {
+    let plain = match value {
+        Expr::Identifier(ident) => Some(ident.value.clone()),
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) | Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => {
+                Some(text.clone())
+            }
+            Value::Boolean(value) => Some(value.to_string()),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(value) => match &value.value {
+                Value::Number(digits, _) => Some(format!("-{digits}")),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    };
+    plain.ok_or_else(|| {
+        Diagnostic::error(Kind::Invalid, "a setting takes a plain value").hint("for example: `SET time_zone = 'UTC'`")
+    })
+}
+
+/// The domain of `SHOW TABLES FROM domain`.
+fn parent(options: &ShowStatementOptions) -> Result<Option<String>> {
+    let Some(place) = &options.show_in else { return Ok(None) };
+    match (&place.parent_type, &place.parent_name) {
+        (None, Some(name)) => match name.0.last().and_then(|part| part.as_ident()) {
+            Some(ident) if name.0.len() <= 2 => Ok(Some(folded(ident))),
+            _ => Err(Diagnostic::error(Kind::Invalid, format!("`{name}` is not a domain"))),
+        },
+        _ => refuse("this form of `SHOW` is not answered"),
+    }
+}
+
+fn folded(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+fn no_parent(options: &ShowStatementOptions) -> Result<()> {
+    if options.show_in.is_some() { refuse("this form of `SHOW` is not answered") } else { Ok(()) }
+}
+
+fn like(options: &ShowStatementOptions) -> Result<Option<String>> {
+    if options.starts_with.is_some() || options.limit.is_some() || options.limit_from.is_some() {
+        return refuse("this form of `SHOW` is not answered");
+    }
+    match &options.filter_position {
+        None => Ok(None),
+        Some(
+            ShowStatementFilterPosition::Infix(ShowStatementFilter::Like(pattern))
+            | ShowStatementFilterPosition::Suffix(ShowStatementFilter::Like(pattern)),
+        ) => Ok(Some(pattern.clone())),
+        Some(_) => refuse("`SHOW` takes `LIKE` only"),
+    }
+}

@@ -1,0 +1,19 @@
+//! One SQL text, as one of the statements meshgate answers.
+//!
+//! In: text of anybody, and the limits. Out: a parsed [`Statement`] that only reads, or a diagnostic with line and column.
+//! Text is bounded by its tokens before it is parsed, because parsing and dropping deep trees can end the process; what is
+//! allowed is decided on the tree before it is planned. Absent on purpose: names of tables (they resolve later), planning,
+//! and every statement that writes.
+
+mod allow;
+mod parse;
+mod relations;
+mod syntax;
+mod tokens;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
+
+pub use parse::{Explain, Statement, parse};

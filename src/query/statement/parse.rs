@@ -1,0 +1,80 @@
+//! Text to statement.
+
+use datafusion::common::format::ExplainFormat;
+use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+use super::{allow, syntax, tokens};
+use crate::config::Limits;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+
+/// How deep expressions and queries may nest: what the parser stands on a small stack.
+const NESTING: usize = 50;
+
+/// What a login may ask. `SHOW` and `DESCRIBE` carry what they name; the session answers them from its own view.
+#[derive(Debug, Clone)]
+pub enum Statement {
+    /// `SELECT`, `VALUES`, `WITH … SELECT`.
+    Query(Box<Parsed>),
+    Explain(Explain),
+    /// `SHOW TABLES [FROM domain] [LIKE pattern]`
+    ShowTables {
+        domain: Option<String>,
+        like: Option<String>,
+    },
+    /// `SHOW SCHEMAS` or `SHOW DATABASES`: the domains.
+    ShowDomains {
+        like: Option<String>,
+    },
+    /// `SHOW CATALOGS`
+    ShowCatalogs {
+        like: Option<String>,
+    },
+    /// `SHOW COLUMNS FROM table` and `DESCRIBE table`.
+    ShowColumns {
+        table: ObjectName,
+    },
+    /// `SHOW name`, of one of the settings that `Set` takes.
+    ShowSetting {
+        name: &'static str,
+    },
+    /// `SET name = value`; `name` is one of time_zone, schema, meshgate.purpose, meshgate.arrow_types.
+    Set {
+        name: &'static str,
+        value: String,
+    },
+}
+
+/// `EXPLAIN` of a query.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    pub analyze: bool,
+    pub verbose: bool,
+    pub format: Option<ExplainFormat>,
+    /// The query alone, without `EXPLAIN`.
+    pub query: Box<Parsed>,
+}
+
+/// Parses the one statement in `sql`. A trailing `;` and comments are fine.
+///
+/// Needs no large stack of its own: what would need one is refused by its tokens.
+///
+/// # Errors
+/// `Exhausted` where a limit of `limits` is passed, `Invalid` with line and column for what is not SQL or not one
+/// statement, `Unsupported` for what is not offered: everything that writes, reaches files, or changes the engine.
+pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
+    let tokens = tokens::admit(sql, limits)?;
+    let mut parser = DFParserBuilder::new(tokens)
+        .with_dialect(&GenericDialect {})
+        .with_recursion_limit(NESTING)
+        .build()
+        .map_err(|error| syntax::explain(&error, sql))?;
+    let mut statements = parser.parse_statements().map_err(|error| syntax::explain(&error, sql))?;
+    match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => allow::admit(statement),
+        (None, _) => Err(syntax::empty()),
+        (Some(_), false) => Err(Diagnostic::error(Kind::Invalid, "the text holds more than one statement")
+            .hint("send one statement at a time")),
+    }
+}

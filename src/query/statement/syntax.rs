@@ -1,0 +1,105 @@
+//! What is not SQL, said with its place.
+
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use crate::diagnostic::{Diagnostic, Kind, Result};
+
+/// Widest line of the text that is shown.
+const WIDTH: usize = 100;
+
+pub(super) fn empty() -> Diagnostic {
+    Diagnostic::error(Kind::Invalid, "the statement is empty").hint("for example: `SHOW TABLES`, or `SELECT 1`")
+}
+
+/// A parser's error as a diagnostic.
+pub(super) fn explain(error: &DataFusionError, sql: &str) -> Diagnostic {
+    match error.find_root() {
+        DataFusionError::SQL(inner, _) => match inner.as_ref() {
+            ParserError::RecursionLimitExceeded => {
+                Diagnostic::error(Kind::Exhausted, "the statement is nested too deep")
+                    .hint("name inner queries with `WITH`, and use fewer brackets")
+            }
+            ParserError::ParserError(message) | ParserError::TokenizerError(message) => {
+                let (message, place) = split_place(message);
+                at(message, place, sql)
+            }
+        },
+        DataFusionError::Diagnostic(_, inner) => explain(inner, sql),
+        other => Diagnostic::error(Kind::Invalid, sentence(&other.strip_backtrace())),
+    }
+}
+
+/// `message at line L, column C`, and the line with a caret below.
+pub(super) fn at(message: &str, place: Location, sql: &str) -> Diagnostic {
+    let place = if place.line == 0 { end_of(sql) } else { place };
+    let (line, column) = (place.line, place.column);
+    let diagnostic = Diagnostic::error(Kind::Invalid, format!("{} at line {line}, column {column}", sentence(message)));
+    match snippet(sql, place) {
+        Some(snippet) => diagnostic.hint(snippet),
+        None => diagnostic,
+    }
+}
+
+/// The parser writes places at the end of its sentences.
+fn split_place(message: &str) -> (&str, Location) {
+    let place = || -> Option<(&str, Location)> {
+        let (text, place) = message.rsplit_once(" at Line: ")?;
+        let (line, column) = place.split_once(", Column: ")?;
+        Some((text, Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? }))
+    };
+    place().unwrap_or((message, Location { line: 0, column: 0 }))
+}
+
+fn end_of(sql: &str) -> Location {
+    let line = sql.lines().count().max(1) as u64;
+    let column = sql.lines().last().map_or(0, |last| last.chars().count()) as u64 + 1;
+    Location { line, column }
+}
+
+/// `Expected: A, found: B` as `expected A, found `B``.
+fn sentence(message: &str) -> String {
+    if let Some((expected, found)) = message.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
+        let found = shorten(found);
+        return if found == "EOF" {
+            format!("expected {expected}, found the end of the text")
+        } else {
+            format!("expected {expected}, found `{found}`")
+        };
+    }
+    let message = shorten(message);
+    let mut letters = message.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+fn shorten(text: &str) -> String {
+    let shown: String = text.chars().take(WIDTH).map(printable).collect();
+    if text.chars().nth(WIDTH).is_some() { format!("{shown}…") } else { shown }
+}
+
+fn snippet(sql: &str, place: Location) -> Option<String> {
+    let line = sql.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
+    let column = usize::try_from(place.column).ok()?.saturating_sub(1);
+    let start = column.saturating_sub(WIDTH / 2);
+    let shown: String = line.chars().skip(start).take(WIDTH).map(printable).collect();
+    Some(format!("{shown}\n{}^", " ".repeat(column - start)))
+}
+
+/// One column wide, and nothing a terminal would act on.
+fn printable(letter: char) -> char {
+    match letter {
+        '\t' => ' ',
+        letter if letter.is_control() => '·',
+        // Marks that turn the direction of text.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '·',
+        letter => letter,
+    }
+}
+
+/// What is not offered, and what is.
+pub(super) fn refuse<T>(what: &str) -> Result<T> {
+    Err(Diagnostic::error(Kind::Unsupported, format!("{what}: meshgate is read-only")).hint(OFFERED))
+}
+
+pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE and SET";

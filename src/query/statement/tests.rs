@@ -1,0 +1,202 @@
+use super::{Statement, parse};
+use crate::config::Limits;
+use crate::diagnostic::{Diagnostic, Kind};
+
+fn parsed(sql: &str) -> Result<Statement, Diagnostic> {
+    parse(sql, &Limits::default())
+}
+
+#[test]
+fn queries_are_accepted() {
+    for sql in [
+        "SELECT 1",
+        "  -- a comment\nSELECT 1 /* another */ ; -- and a last one",
+        ";;SELECT 1;;",
+        "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1 LIMIT 3",
+        "VALUES (1, 'a'), (2, 'b')",
+        "WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM a JOIN b USING (x)",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",
+        "SELECT * EXCEPT (a) FROM mesh.sales.orders_v1 o WHERE o.region = 'EU' AND note LIKE '%.parquet'",
+        "SELECT * FROM unnest([1, 2]) AS t(x)",
+        "SELECT * FROM \"Sales\".\"Orders 2024\"",
+        "SELECT 'DROP TABLE x; INSERT INTO y' AS \"delete\"",
+        "SELECT \"update\", \"copy\" FROM t",
+        "SELECT * FROM (SELECT 1) AS x, LATERAL (SELECT x.a) AS y",
+        "SELECT table_name FROM information_schema.tables",
+    ] {
+        assert!(matches!(parsed(sql), Ok(Statement::Query(_))), "{sql}: {:?}", parsed(sql));
+    }
+}
+
+#[test]
+fn explain_takes_queries_only() {
+    for sql in
+        ["EXPLAIN SELECT 1", "EXPLAIN ANALYZE VERBOSE SELECT 1", "EXPLAIN FORMAT TREE SELECT 1", "explain (select 1)"]
+    {
+        assert!(matches!(parsed(sql), Ok(Statement::Explain(_))), "{sql}: {:?}", parsed(sql));
+    }
+    let Ok(Statement::Explain(explain)) = parsed("EXPLAIN ANALYZE SELECT 1") else { panic!("not an explain") };
+    assert!(explain.analyze && !explain.verbose);
+    assert_eq!(explain.query.to_string(), "SELECT 1");
+}
+
+#[test]
+fn show_and_describe_carry_what_they_name() {
+    assert!(matches!(parsed("SHOW TABLES"), Ok(Statement::ShowTables { domain: None, like: None })));
+    assert!(
+        matches!(parsed("show tables from Sales like 'o%'"), Ok(Statement::ShowTables { domain: Some(d), like: Some(l) }) if d == "sales" && l == "o%")
+    );
+    assert!(matches!(parsed("SHOW SCHEMAS"), Ok(Statement::ShowDomains { like: None })));
+    assert!(matches!(parsed("SHOW DATABASES"), Ok(Statement::ShowDomains { like: None })));
+    assert!(matches!(parsed("SHOW CATALOGS"), Ok(Statement::ShowCatalogs { like: None })));
+    for sql in
+        ["SHOW COLUMNS FROM sales.orders", "SHOW COLUMNS IN sales.orders", "DESCRIBE sales.orders", "DESC sales.orders"]
+    {
+        assert!(
+            matches!(parsed(sql), Ok(Statement::ShowColumns { table }) if table.to_string() == "sales.orders"),
+            "{sql}: {:?}",
+            parsed(sql)
+        );
+    }
+}
+
+#[test]
+fn set_takes_a_short_list() {
+    for (sql, expected) in [
+        ("SET TIME ZONE 'UTC'", ("time_zone", "UTC")),
+        ("SET timezone = 'Europe/Berlin'", ("time_zone", "Europe/Berlin")),
+        ("SET datafusion.execution.time_zone = '+02:00'", ("time_zone", "+02:00")),
+        ("SET meshgate.purpose TO 'fraud-detection'", ("meshgate.purpose", "fraud-detection")),
+        ("SET schema = sales", ("schema", "sales")),
+    ] {
+        assert!(
+            matches!(parsed(sql), Ok(Statement::Set { name, ref value }) if (name, value.as_str()) == expected),
+            "{sql}: {:?}",
+            parsed(sql)
+        );
+    }
+    assert!(matches!(parsed("SHOW time_zone"), Ok(Statement::ShowSetting { name: "time_zone" })));
+    for sql in [
+        "SET datafusion.explain.show_statistics = true",
+        "SET datafusion.catalog.information_schema = true",
+        "SET datafusion.runtime.memory_limit = '100G'",
+        "SET (a, b) = (1, 2)",
+        "SET LOCAL schema = 'x'",
+        "SET ROLE dpo",
+        "SET SESSION AUTHORIZATION dpo",
+        "SET NAMES utf8",
+        "SET schema = (SELECT 1)",
+        "SHOW ALL",
+        "SHOW datafusion.execution.batch_size",
+        "RESET datafusion.execution.batch_size",
+    ] {
+        assert!(parsed(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn everything_that_writes_or_reaches_out_is_refused_before_planning() {
+    for sql in [
+        "CREATE TABLE t (a INT)",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE VIEW sales.orders AS SELECT 1",
+        "CREATE TEMP VIEW v AS SELECT 1",
+        "CREATE SCHEMA s",
+        "CREATE DATABASE d",
+        "CREATE FUNCTION f() RETURNS INT RETURN 1",
+        "CREATE EXTERNAL TABLE z STORED AS PARQUET LOCATION 's3://hr/x'",
+        "COPY sales.orders TO 'out.parquet'",
+        "COPY (SELECT 1) TO 'out.csv'",
+        "INSERT INTO sales.orders VALUES (1)",
+        "UPDATE sales.orders SET amount = 0",
+        "DELETE FROM sales.orders",
+        "MERGE INTO a USING b ON a.x = b.x WHEN MATCHED THEN DELETE",
+        "TRUNCATE TABLE sales.orders",
+        "DROP TABLE sales.orders",
+        "ALTER TABLE sales.orders ADD COLUMN x INT",
+        "PREPARE p AS SELECT 1",
+        "EXECUTE p",
+        "DEALLOCATE p",
+        "BEGIN",
+        "COMMIT",
+        "GRANT SELECT ON sales.orders TO ana",
+        "CALL f()",
+        "ANALYZE TABLE sales.orders",
+        "USE hr",
+        "KILL 1",
+        "ATTACH DATABASE 'x' AS y",
+        "SELECT * INTO z FROM sales.orders",
+        "SELECT * FROM sales.orders FOR UPDATE",
+        "WITH x AS (INSERT INTO sales.orders VALUES (1) RETURNING *) SELECT * FROM x",
+        "WITH x AS (SELECT 1) INSERT INTO y SELECT * FROM x",
+        "WITH x AS (SELECT 1) DELETE FROM y",
+        "EXPLAIN INSERT INTO sales.orders VALUES (1)",
+        "EXPLAIN CREATE TABLE t AS SELECT 1",
+        "EXPLAIN COPY sales.orders TO 'out.parquet'",
+        "EXPLAIN EXPLAIN SELECT 1",
+        "EXPLAIN SHOW TABLES",
+        "SELECT * FROM 's3://bucket/orders/part-0.parquet'",
+        "SELECT * FROM \"s3://bucket/orders/part-0.parquet\"",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM \"../hr/salaries\"",
+        "SELECT * FROM 'orders.csv'",
+        "SELECT * FROM \"orders.csv\"",
+        "SELECT * FROM `C:\\x`",
+        "SELECT 1 WHERE EXISTS (SELECT * FROM 'x.parquet')",
+        "DESCRIBE 'x.parquet'",
+        "SHOW COLUMNS FROM \"s3://x/y\"",
+        "SELECT * FROM parquet_metadata('x')",
+        "SELECT * FROM range(0, 10)",
+        "SELECT * FROM generate_series(1, 10)",
+        "SELECT * FROM metadata_cache()",
+        "SELECT * FROM LATERAL range(1, 2)",
+        "SELECT * FROM TABLE(range(1, 2))",
+        "SELECT * FROM information_schema.df_settings",
+        "SELECT * FROM mesh.INFORMATION_SCHEMA.\"df_settings\"",
+        "SELECT * FROM sales.orders TABLESAMPLE (10 PERCENT)",
+        "SELECT * FROM sales.orders FOR SYSTEM_TIME AS OF '2024-01-01'",
+        "FROM sales.orders |> DROP amount",
+        "SHOW CREATE TABLE sales.orders",
+        "SHOW FUNCTIONS",
+        "SHOW VIEWS",
+        "SELECT input_file_name() FROM sales.orders",
+    ] {
+        let refused = parsed(sql).map(|statement| format!("{statement:?}")).unwrap_err();
+        assert!(matches!(refused.kind, Kind::Unsupported | Kind::Invalid), "{sql}: {refused:?}");
+        assert!(!refused.message.is_empty());
+    }
+    let refused = parsed("DROP TABLE sales.orders").unwrap_err();
+    assert_eq!(refused.message, "`DROP` is not answered: meshgate is read-only");
+    assert!(refused.hints[0].contains("SELECT"), "{refused:?}");
+}
+
+#[test]
+fn one_statement_at_a_time() {
+    for sql in ["", "  ", ";", "-- nothing", "/* nothing */ ;"] {
+        assert_eq!(parsed(sql).unwrap_err().message, "the statement is empty", "{sql}");
+    }
+    assert_eq!(parsed("SELECT 1; SELECT 2").unwrap_err().message, "the text holds more than one statement");
+    assert_eq!(parsed("SELECT 1; DROP TABLE x").unwrap_err().message, "the text holds more than one statement");
+}
+
+#[test]
+fn syntax_errors_show_the_place() {
+    let wrong = parsed("SELECT a,\n  b FROM t\n WHERE ORDER x").unwrap_err();
+    assert_eq!(wrong.kind, Kind::Invalid);
+    assert!(wrong.message.ends_with(" at line 3, column 14"), "{}", wrong.message);
+    assert_eq!(wrong.hints, [" WHERE ORDER x\n             ^"]);
+
+    let wrong = parsed("SELECT 1 FROM").unwrap_err();
+    assert_eq!(wrong.message, "expected identifier, found the end of the text at line 1, column 14");
+    assert_eq!(wrong.hints, ["SELECT 1 FROM\n             ^"]);
+
+    let wrong = parsed("SELEC 1").unwrap_err();
+    assert_eq!(wrong.message, "expected an SQL statement, found `SELEC` at line 1, column 1");
+
+    let wrong = parsed("SELECT 'open").unwrap_err();
+    assert_eq!(wrong.message, "unterminated string literal at line 1, column 8");
+    assert_eq!(wrong.hints, ["SELECT 'open\n       ^"]);
+
+    let wrong = parsed("SELECT '\u{202e}é\t\u{7}' x y z").unwrap_err();
+    assert_eq!(wrong.hints, ["SELECT '·é ·' x y z\n                ^"], "{}", wrong.message);
+}
