@@ -15,8 +15,8 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{
-    ArrowNativeType, BinaryType, ByteArrayType, DataType, Field, Fields, Int8Type, Int32Type, IntervalUnit,
-    LargeBinaryType, LargeUtf8Type, Schema, TimeUnit, UnionFields, UnionMode, Utf8Type,
+    BinaryType, ByteArrayType, DataType, Field, Fields, Int32Type, IntervalUnit, LargeBinaryType, LargeUtf8Type,
+    Schema, TimeUnit, UnionFields, UnionMode, Utf8Type,
 };
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};

@@ -36,9 +36,7 @@ pub(super) fn primitive(array: &dyn Array, live: Option<&NullBuffer>, target: &D
         (DataType::Decimal64(p, s), DataType::Decimal128(tp, ts)) if p == tp && s == ts => {
             typed::<Decimal64Type, Decimal128Type>(array, live, target, i128::from)
         }
-        (DataType::Float16, DataType::Float32) => {
-            typed::<Float16Type, Float32Type>(array, live, target, |value| value.to_f32())
-        }
+        (DataType::Float16, DataType::Float32) => typed::<Float16Type, Float32Type>(array, live, target, f32::from),
         (from, to) if from == to => downcast_primitive! {
             from => (same),
             _ => Err(no_way(array, target))
@@ -147,7 +145,7 @@ fn byte_array<T: ByteArrayType>(offsets: Vec<T::Offset>, data: Buffer, nulls: Op
         .map_err(|error| broken_because(&error))
 }
 
-fn from_values<A: ArrayAccessor>(source: A, live: Option<&NullBuffer>, target: &DataType) -> Result<ArrayRef>
+fn from_values<A: ArrayAccessor + Copy>(source: A, live: Option<&NullBuffer>, target: &DataType) -> Result<ArrayRef>
 where
     A::Item: AsRef<[u8]>,
 {
@@ -185,7 +183,7 @@ where
     }
 }
 
-fn copied<A: ArrayAccessor, T: ByteArrayType>(source: A, live: Option<&NullBuffer>) -> Result<ArrayRef>
+fn copied<A: ArrayAccessor + Copy, T: ByteArrayType>(source: A, live: Option<&NullBuffer>) -> Result<ArrayRef>
 where
     A::Item: AsRef<[u8]>,
 {

@@ -125,15 +125,14 @@ impl Rows {
                 _ => None,
             };
         }
-        let child = match piece {
-            Some(piece) => column(&self.child.slice(piece.start, piece.len()), None, item.data_type())?,
-            None => {
-                let mut taken = Vec::with_capacity(total);
-                for range in &self.ranges {
-                    taken.extend(range.start as u64..range.end as u64);
-                }
-                gather(&self.child, taken, None, item.data_type())?
+        let child = if let Some(piece) = piece {
+            column(&self.child.slice(piece.start, piece.len()), None, item.data_type())?
+        } else {
+            let mut taken = Vec::with_capacity(total);
+            for range in &self.ranges {
+                taken.extend(range.start as u64..range.end as u64);
             }
+            gather(&self.child, taken, None, item.data_type())?
         };
         Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), child))
     }

@@ -61,9 +61,11 @@ pub(super) fn union(array: &dyn Array, live: Option<&NullBuffer>, target: &DataT
             let children = fields
                 .iter()
                 .map(|(id, field)| {
-                    let chosen = BooleanBuffer::from_iter(
-                        kinds.iter().enumerate().map(|(row, kind)| *kind == id && is_live(live.as_ref(), row)),
-                    );
+                    let chosen: BooleanBuffer = kinds
+                        .iter()
+                        .enumerate()
+                        .map(|(row, kind)| *kind == id && is_live(live.as_ref(), row))
+                        .collect();
                     kind(
                         column(source.child(id), Some(&NullBuffer::new(chosen)), field.data_type())?,
                         field,

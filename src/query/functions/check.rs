@@ -114,7 +114,6 @@ impl Sizes {
             Some(Rule::Series) => {
                 let ends: Option<Vec<Size>> = (0..count.min(2)).map(size_of).collect();
                 match ends.ok_or_else(refuse)?.as_slice() {
-                    [] => Ok(()),
                     [Size::Literal(stop)] => self.admit(name, *stop),
                     [Size::Literal(start), Size::Literal(stop), ..] => self.admit(name, stop.saturating_sub(*start)),
                     _ => Ok(()),

@@ -6,7 +6,7 @@ use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::names::{Rule, rule};
+use super::names::rule;
 use super::{check, check_plan};
 use crate::diagnostic::{Diagnostic, Kind};
 

@@ -26,25 +26,25 @@ pub(super) const SETTINGS: &[(&str, &str)] = &[
 
 /// Whether a statement that begins so can be one of ours: most of what the parser knows is refused unparsed.
 pub(super) fn first(token: &Token) -> Result<()> {
-    match token {
-        Token::LParen => Ok(()),
-        Token::Word(word) if word.quote_style.is_none() => match word.keyword {
-            Keyword::SELECT
-            | Keyword::WITH
-            | Keyword::VALUES
-            | Keyword::TABLE
-            | Keyword::EXPLAIN
-            | Keyword::SHOW
-            | Keyword::DESCRIBE
-            | Keyword::DESC
-            | Keyword::SET => Ok(()),
-            // Not a word of SQL: the parser says where.
-            Keyword::NoKeyword => Ok(()),
-            _ => refuse(&format!("`{}` is not answered", word.value.to_uppercase())),
-        },
-        // The parser says what it would have expected.
-        _ => Ok(()),
+    let Token::Word(word) = token else { return Ok(()) };
+    // A word that is none of SQL, or a sign that begins nothing: the parser says where.
+    if word.quote_style.is_some()
+        || matches!(
+            word.keyword,
+            Keyword::NoKeyword
+                | Keyword::SELECT
+                | Keyword::WITH
+                | Keyword::VALUES
+                | Keyword::EXPLAIN
+                | Keyword::SHOW
+                | Keyword::DESCRIBE
+                | Keyword::DESC
+                | Keyword::SET
+        )
+    {
+        return Ok(());
     }
+    refuse(&format!("`{}` is not answered", word.value.to_uppercase()))
 }
 
 pub(super) fn admit(statement: Parsed) -> Result<Statement> {

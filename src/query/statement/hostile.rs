@@ -134,6 +134,30 @@ fn texts() -> Vec<(&'static str, String, Answer)> {
         ("window", format!("SELECT sum(x) OVER {}", times("(PARTITION BY sum(x) OVER ", 1_000)), Exhausted),
         ("interval chain", format!("SELECT {}'1 day'", times("INTERVAL ", 10_000)), Exhausted),
         ("exists chain", format!("SELECT {}", nested("EXISTS (SELECT ", "1", ")", 1_000)), Exhausted),
+        ("8 intervals", format!("SELECT {}'1 day'", times("INTERVAL ", 8)), Accepted),
+        ("30 broken intervals", format!("SELECT {}", times("INTERVAL ", 30)), Either),
+        ("150 broken prefixes", format!("SELECT {}", times("DATE INTERVAL NOT PRIOR - ", 30)), Either),
+        ("40 broken brackets", format!("SELECT {}", times("(CASE WHEN ((", 10)), Either),
+        ("30 broken casts", format!("SELECT {}1", times("CAST(", 30)), Either),
+        ("45 broken subqueries", format!("SELECT * FROM {}", times("(", 45)), Either),
+        ("45 broken tuples", format!("SELECT {}a b c", times("(1, ", 45)), Either),
+        ("45 broken intervals in brackets", format!("SELECT {}", times("INTERVAL (", 45)), Either),
+        ("45 broken dates in brackets", format!("SELECT {}", times("DATE (", 45)), Either),
+        ("45 broken arrays", format!("SELECT {}", times("ARRAY[", 45)), Either),
+        ("45 broken structs", format!("SELECT {}", times("STRUCT(", 45)), Either),
+        ("45 broken maps", format!("SELECT {}", times("MAP {1: ", 45)), Either),
+        ("45 broken functions", format!("SELECT {}", times("f(x => ", 45)), Either),
+        ("45 broken named arguments", format!("SELECT {}", times("f(a, b => g(", 22)), Either),
+        ("45 broken lambdas", format!("SELECT {}", times("f((a, b) -> ", 45)), Either),
+        ("45 broken unnests", format!("SELECT * FROM {}", times("UNNEST(", 45)), Either),
+        ("45 broken derived tables", format!("SELECT * FROM {}", times("(SELECT * FROM ", 45)), Either),
+        ("45 broken scalar subqueries", format!("SELECT {}", times("(SELECT ", 45)), Either),
+        ("20 derived tables", format!("SELECT * FROM {}", nested("(SELECT * FROM ", "t", ")", 20)), Accepted),
+        ("45 broken laterals", format!("SELECT * FROM {}", times("LATERAL (SELECT * FROM ", 45)), Either),
+        ("45 broken joins", format!("SELECT * FROM {}", times("(a JOIN ", 45)), Either),
+        ("45 broken in", format!("SELECT {}", times("x IN (", 45)), Either),
+        ("45 broken exists", format!("SELECT {}", times("EXISTS (", 45)), Either),
+        ("45 broken not exists", format!("SELECT {}", times("NOT EXISTS (SELECT ", 22)), Either),
         ("prior chain", format!("SELECT {}x", times("PRIOR ", 10_000)), Either),
         ("any chain", format!("SELECT {}", nested("x = ANY(", "y", ")", 1_000)), Exhausted),
         ("typed strings", format!("SELECT {}'x'", times("DATE ", 10_000)), Either),
@@ -154,7 +178,7 @@ fn hostile_text_is_answered_quickly_on_a_small_stack() {
         let begun = Instant::now();
         let answer = std::thread::Builder::new()
             .stack_size(STACK)
-            .spawn(move || parse(&sql, &limits).map(|statement| drop(statement)))
+            .spawn(move || parse(&sql, &limits).map(drop))
             .unwrap()
             .join()
             .unwrap();

@@ -15,7 +15,7 @@ const NESTING: usize = 50;
 /// What a login may ask. `SHOW` and `DESCRIBE` carry what they name; the session answers them from its own view.
 #[derive(Debug, Clone)]
 pub enum Statement {
-    /// `SELECT`, `VALUES`, `WITH … SELECT`, `TABLE name`.
+    /// `SELECT`, `VALUES`, `WITH … SELECT`.
     Query(Box<Parsed>),
     Explain(Explain),
     /// `SHOW TABLES [FROM domain] [LIKE pattern]`
@@ -35,11 +35,11 @@ pub enum Statement {
     ShowColumns {
         table: ObjectName,
     },
-    /// `SHOW name`, of one of the settings below.
+    /// `SHOW name`, of one of the settings that `Set` takes.
     ShowSetting {
         name: &'static str,
     },
-    /// `SET name = value`; `name` is one of a short list: see [`allow::SETTINGS`].
+    /// `SET name = value`; `name` is one of time_zone, schema, meshgate.purpose, meshgate.arrow_types.
     Set {
         name: &'static str,
         value: String,

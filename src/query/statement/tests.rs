@@ -14,7 +14,6 @@ fn queries_are_accepted() {
         ";;SELECT 1;;",
         "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1 LIMIT 3",
         "VALUES (1, 'a'), (2, 'b')",
-        "TABLE sales.orders",
         "WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM a JOIN b USING (x)",
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",
         "SELECT * EXCEPT (a) FROM mesh.sales.orders_v1 o WHERE o.region = 'EU' AND note LIKE '%.parquet'",
@@ -50,13 +49,9 @@ fn show_and_describe_carry_what_they_name() {
     assert!(matches!(parsed("SHOW SCHEMAS"), Ok(Statement::ShowDomains { like: None })));
     assert!(matches!(parsed("SHOW DATABASES"), Ok(Statement::ShowDomains { like: None })));
     assert!(matches!(parsed("SHOW CATALOGS"), Ok(Statement::ShowCatalogs { like: None })));
-    for sql in [
-        "SHOW COLUMNS FROM sales.orders",
-        "SHOW COLUMNS IN sales.orders",
-        "DESCRIBE sales.orders",
-        "DESC sales.orders",
-        "DESCRIBE TABLE sales.orders",
-    ] {
+    for sql in
+        ["SHOW COLUMNS FROM sales.orders", "SHOW COLUMNS IN sales.orders", "DESCRIBE sales.orders", "DESC sales.orders"]
+    {
         assert!(
             matches!(parsed(sql), Ok(Statement::ShowColumns { table }) if table.to_string() == "sales.orders"),
             "{sql}: {:?}",

@@ -17,6 +17,10 @@ const JOINS: usize = 64;
 const SET_OPERATIONS: usize = 100;
 /// Types nest without the parser counting.
 const NESTED_TYPES: usize = 16;
+/// Keywords and signs in a row, without a name or value between: `INTERVAL INTERVAL …` recurses unguarded in the parser.
+const PREFIXES: usize = 32;
+/// Words of expressions open at one place that the parser tries twice (as the keyword and as a name): each doubles its work.
+const SPECULATIONS: usize = 10;
 /// Brackets open at one place; the parser stops earlier on most of them.
 const BRACKETS: usize = 100;
 
@@ -58,6 +62,12 @@ struct Weight {
     set_operations: usize,
     nested_types: usize,
     explains: usize,
+    prefixes: usize,
+    /// Speculative keywords before each open bracket, since the last value, and all of `tried_open` together.
+    tried_open: Vec<usize>,
+    tried: usize,
+    tried_outer: usize,
+    cases: usize,
     after_type: bool,
 }
 
@@ -83,6 +93,11 @@ impl Weight {
             // Every other sign may be an operator.
             _ => self.chain += 1,
         }
+        self.speculate(token)?;
+        self.prefixes = if is_prefix(token) { self.prefixes + 1 } else { 0 };
+        if self.prefixes > PREFIXES {
+            return Err(too("the statement has more than", PREFIXES, "keywords or signs in a row"));
+        }
         self.nested_types += usize::from(begins_type);
         if self.nested_types > NESTED_TYPES {
             return Err(too("the statement has more than", NESTED_TYPES, "nested types"));
@@ -93,6 +108,65 @@ impl Weight {
         if self.chain + self.outer > depth {
             return Err(too("the statement chains more than", depth, "operators in one expression")
                 .hint("use `IN (…)` for a long row of `OR`, or join with a `VALUES` list"));
+        }
+        Ok(())
+    }
+
+    fn speculate(&mut self, token: &Token) -> Result<()> {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                self.tried_open.push(self.tried);
+                self.tried_outer += self.tried;
+                self.tried = 0;
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                self.tried_outer = self.tried_outer.saturating_sub(self.tried_open.pop().unwrap_or_default());
+                self.tried = 0;
+            }
+            Token::Word(word) if word.quote_style.is_none() => match word.keyword {
+                Keyword::CASE => self.cases += 1,
+                Keyword::END => self.cases = self.cases.saturating_sub(1),
+                Keyword::JOIN
+                | Keyword::CAST
+                | Keyword::TRY_CAST
+                | Keyword::SAFE_CAST
+                | Keyword::CONVERT
+                | Keyword::TRY_CONVERT
+                | Keyword::EXISTS
+                | Keyword::EXTRACT
+                | Keyword::CEIL
+                | Keyword::FLOOR
+                | Keyword::POSITION
+                | Keyword::SUBSTR
+                | Keyword::SUBSTRING
+                | Keyword::OVERLAY
+                | Keyword::TRIM
+                | Keyword::INTERVAL
+                | Keyword::ARRAY
+                | Keyword::STRUCT
+                | Keyword::PRIOR
+                | Keyword::CONNECT_BY_ROOT
+                | Keyword::MAP
+                | Keyword::MATCH
+                | Keyword::LAMBDA
+                | Keyword::DATE
+                | Keyword::TIME
+                | Keyword::TIMESTAMP
+                | Keyword::DATETIME => self.tried += 1,
+                Keyword::NoKeyword => self.tried = 0,
+                _ => {}
+            },
+            Token::Word(_) | Token::Number(_, _) | Token::SingleQuotedString(_) | Token::Comma | Token::SemiColon => {
+                self.tried = 0;
+            }
+            _ => {}
+        }
+        if self.tried + self.tried_outer + self.cases > SPECULATIONS {
+            return Err(too(
+                "`CASE`, `CAST`, `INTERVAL`, `JOIN (…)` and the like are nested more than",
+                SPECULATIONS,
+                "deep",
+            ));
         }
         Ok(())
     }
@@ -142,5 +216,38 @@ impl Weight {
             return Err(Diagnostic::error(Kind::Invalid, "`EXPLAIN` takes one query"));
         }
         Ok(())
+    }
+}
+
+/// Whether an expression may go on to nest behind `token`: not behind a name, a value, or a sign that only follows one.
+fn is_prefix(token: &Token) -> bool {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() => !matches!(
+            word.keyword,
+            Keyword::NoKeyword
+                | Keyword::AND
+                | Keyword::OR
+                | Keyword::IS
+                | Keyword::AS
+                | Keyword::FROM
+                | Keyword::WHERE
+        ),
+        Token::Word(_)
+        | Token::Number(_, _)
+        | Token::SingleQuotedString(_)
+        | Token::Comma
+        | Token::SemiColon
+        | Token::Period
+        | Token::RParen
+        | Token::RBracket
+        | Token::RBrace
+        | Token::Eq
+        | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::DoubleColon => false,
+        _ => true,
     }
 }
