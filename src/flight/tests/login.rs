@@ -26,6 +26,8 @@ async fn handshake_answers_before_the_client_says_a_word() {
     let request = with(stream::iter([HandshakeRequest::default()]), &bearer);
     let response = client.handshake(request).await.unwrap();
     assert!(response.metadata().get("authorization").is_none(), "no new token is needed");
+    let request = with(stream::iter([HandshakeRequest::default()]), "Bearer dG9rZW4");
+    assert_eq!(client.handshake(request).await.unwrap_err().code(), Code::Unauthenticated);
 }
 
 #[tokio::test]
