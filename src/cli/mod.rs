@@ -1,1 +1,5 @@
-//! TODO face
+//! Subcommands.
+//!
+//! In: arguments. Out: an exit code. Absent on purpose: everything that another front end would need too.
+
+pub mod demo;
