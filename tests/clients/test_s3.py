@@ -1,0 +1,139 @@
+"""The demo's data behind a real S3 server over HTTP answers like the same data in a folder."""
+
+import pathlib
+import subprocess
+
+import adbc_driver_manager
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from gateway import Gateway
+
+BUCKET = "mesh"
+SCRIPT = pathlib.Path(__file__).parents[2] / "compose" / "catalogs-on-s3.sh"
+DOMAINS = ("sales", "logistics", "marketing", "hr")
+SECRETS = {"MESH_S3_KEY": "mesh-reader", "MESH_S3_SECRET": "mesh-reader-secret"}
+
+# Parquet with and without partitions, Delta, CSV, JSON lines.
+QUERIES = [
+    "select * from sales.orders where order_year = 2024 order by order_id limit 100",
+    "select order_year, count(*), sum(amount) from sales.orders group by order_year order by order_year",
+    "select count(*), sum(quantity) from sales.order_lines",
+    "select * from sales.customers order by customer_id",
+    "select * from logistics.shipments where order_id between 1000 and 1100 order by shipment_id",
+    "select count(*), count(delivered_at) from logistics.shipments",
+    "select * from logistics.carriers order by carrier_id",
+]
+ALSO_FOR_DPO = [
+    "select channel, campaign, count(*), max(at) from marketing.touchpoints group by channel, campaign order by 1, 2",
+    "select * from hr.employees order by employee_id",
+]
+
+
+@pytest.fixture(scope="module")
+def endpoint(demo, demo_folder):
+    """An S3 server that holds the demo's data, each domain below a prefix of its own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        endpoint = f"http://{host}:{port}"
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=SECRETS["MESH_S3_KEY"],
+            aws_secret_access_key=SECRETS["MESH_S3_SECRET"],
+        )
+        client.create_bucket(Bucket=BUCKET)
+        data = demo_folder / "data"
+        for path in sorted(data.rglob("*")):
+            if path.is_file():
+                client.upload_file(str(path), BUCKET, path.relative_to(data).as_posix())
+        yield endpoint
+    finally:
+        server.stop()
+
+
+def catalogs_on_s3(source: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+    """The demo's contracts with every `local` server made an `s3` one, by the script that docker-compose.yml runs too."""
+    subprocess.run(["sh", str(SCRIPT), str(source), str(target), BUCKET], check=True, timeout=60)
+    contracts = [path.read_text() for path in target.rglob("*.odcs.yaml")]
+    assert contracts
+    for contract in contracts:
+        assert "type: s3" in contract and "type: local" not in contract, contract
+        assert f"s3://{BUCKET}/" in contract, contract
+    return target
+
+
+def config(folder: pathlib.Path, demo_folder: pathlib.Path, catalogs: pathlib.Path, endpoint: str, buckets: dict) -> str:
+    text = f'catalogs = "{catalogs}"\n[listen]\naddress = "127.0.0.1:0"\n[auth]\nusers = "{demo_folder}/users.toml"\n'
+    for domain in DOMAINS:
+        text += f"""
+[storage.domains.{domain}]
+hash_key = "file:{demo_folder}/keys/{domain}.key"
+[storage.domains.{domain}.s3]
+bucket = "{buckets.get(domain, BUCKET)}"
+prefix = "{domain}"
+endpoint = "{endpoint}"
+access_key_id = "env:MESH_S3_KEY"
+secret_access_key = "env:MESH_S3_SECRET"
+"""
+    path = folder / "meshgate.toml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def on_s3(demo_folder, endpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("s3")
+    catalogs = catalogs_on_s3(demo_folder / "catalogs", folder / "catalogs")
+    with Gateway("serve", "--config", config(folder, demo_folder, catalogs, endpoint, {}), environment=SECRETS) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("sql", QUERIES)
+@pytest.mark.parametrize("user", ["ana", "dpo"])
+def test_s3_answers_like_the_folder(demo, on_s3, user, sql):
+    expected = demo.rows(user, sql)
+    assert expected
+    assert on_s3.rows(user, sql) == expected
+
+
+@pytest.mark.parametrize("sql", ALSO_FOR_DPO)
+def test_s3_answers_like_the_folder_for_the_other_domains(demo, on_s3, sql):
+    expected = demo.rows("dpo", sql)
+    assert expected
+    assert on_s3.rows("dpo", sql) == expected
+
+
+def test_eve_sees_nothing_on_s3(on_s3):
+    with pytest.raises(adbc_driver_manager.ProgrammingError):
+        on_s3.rows("eve", "select * from sales.orders")
+
+
+def test_a_missing_bucket_takes_out_its_domain_only(demo, demo_folder, endpoint, tmp_path):
+    catalogs = catalogs_on_s3(demo_folder / "catalogs", tmp_path / "catalogs")
+    path = config(tmp_path, demo_folder, catalogs, endpoint, {"logistics": "no-such-bucket"})
+    # The contracts name the bucket too, and the two must agree.
+    for contract in (catalogs / "logistics").rglob("*.odcs.yaml"):
+        contract.write_text(contract.read_text().replace(f"s3://{BUCKET}/", "s3://no-such-bucket/"))
+    with Gateway("serve", "--config", path, environment=SECRETS) as gateway:
+        with pytest.raises(adbc_driver_manager.Error) as caught:
+            gateway.rows("dpo", "select * from logistics.carriers")
+        assert "no-such-bucket" not in str(caught.value), "places are for the owner's log"
+        count = "select count(*) from sales.orders"
+        assert gateway.rows("dpo", count) == demo.rows("dpo", count)
+
+
+def test_a_place_outside_the_prefix_is_refused(demo_folder, endpoint, tmp_path):
+    catalogs = catalogs_on_s3(demo_folder / "catalogs", tmp_path / "catalogs")
+    for contract in (catalogs / "marketing").rglob("*.odcs.yaml"):
+        text = contract.read_text()
+        contract.write_text(text.replace(f"s3://{BUCKET}/marketing/", f"s3://{BUCKET}/sales/"))
+    path = config(tmp_path, demo_folder, catalogs, endpoint, {})
+    with Gateway("serve", "--config", path, environment=SECRETS) as gateway:
+        with pytest.raises(adbc_driver_manager.Error):
+            gateway.rows("dpo", "select * from marketing.touchpoints")
+        assert gateway.rows("dpo", "select count(*) from logistics.carriers") == [(40,)]
