@@ -22,8 +22,9 @@ const SETTLED: i64 = 12;
 /// Random numbers by purpose.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
-    World = 1,
+    People = 1,
     Customers,
+    Placed,
     Orders,
     Lines,
     Products,
@@ -128,7 +129,7 @@ pub(super) fn pick<T: Copy + Default>(rng: &mut ChaCha8Rng, words: &[T]) -> T {
 }
 
 pub(super) fn customers(sizes: Sizes) -> Vec<Customer> {
-    let mut rng = Stream::World.rng();
+    let mut rng = Stream::People.rng();
     let mut deck = REGION_DECK;
     let mut customers = Vec::new();
     let mut id = 0;
@@ -153,9 +154,7 @@ pub(super) fn customers(sizes: Sizes) -> Vec<Customer> {
 }
 
 pub(super) fn orders(sizes: Sizes, customers: &[Customer]) -> Vec<Order<'_>> {
-    let mut rng = Stream::World.rng();
-    // The part of the stream that customers drew from lies before this word.
-    rng.set_word_pos(1 << 40);
+    let mut rng = Stream::Placed.rng();
     let span = (TODAY - FIRST_DAY) * DAY / SECOND;
     let mut orders: Vec<Order<'_>> = (0..sizes.orders)
         .filter_map(|_| {
