@@ -19,6 +19,8 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 /// Where a gateway listens unless told otherwise.
 const DEFAULT_PORT: u16 = 8815;
 
+const EXAMPLE: &str = "write it like `grpc://127.0.0.1:8815`";
+
 /// A server batches towards 2 MiB; one wide row may be larger.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -86,7 +88,6 @@ fn endpoint(text: &str) -> Result<Endpoint> {
     let wrong = |why: &str, hint: &str| {
         Err(Diagnostic::error(Kind::Invalid, format!("cannot use the address `{text}`: {why}")).hint(hint))
     };
-    const EXAMPLE: &str = "write it like `grpc://127.0.0.1:8815`";
     let Ok(url) = Url::parse(text) else {
         return wrong("it is not a URL", EXAMPLE);
     };
@@ -104,7 +105,9 @@ fn endpoint(text: &str) -> Result<Endpoint> {
         return wrong("it names no host", EXAMPLE);
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("it holds credentials", "give them with `--user` and `MESHGATE_PASSWORD`");
+        // The text is not repeated: errors end up in logs.
+        return Err(Diagnostic::error(Kind::Invalid, format!("the address of `{host}` holds credentials"))
+            .hint("give them with `--user` and `MESHGATE_PASSWORD`"));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() {
         return wrong("something follows the port", EXAMPLE);
@@ -114,7 +117,7 @@ fn endpoint(text: &str) -> Result<Endpoint> {
         Ok(endpoint) => Ok(endpoint
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
-            .tcp_keepalive(Some(Duration::from_secs(60)))),
+            .tcp_keepalive(Some(Duration::from_mins(1)))),
         Err(_) => wrong("it names no host and port", EXAMPLE),
     }
 }
@@ -171,7 +174,7 @@ mod tests {
             ("grpc+tls://mesh:8815", "cannot use the address `grpc+tls://mesh:8815`: TLS is not offered yet"),
             ("https://mesh", "cannot use the address `https://mesh`: it does not start with `grpc://`"),
             ("grpc://", "cannot use the address `grpc://`: it names no host"),
-            ("grpc://ana:x@mesh", "cannot use the address `grpc://ana:x@mesh`: it holds credentials"),
+            ("grpc://ana:x@mesh", "the address of `mesh` holds credentials"),
             ("grpc://mesh:8815/db", "cannot use the address `grpc://mesh:8815/db`: something follows the port"),
         ] {
             assert_eq!(endpoint(url).unwrap_err().message, why);

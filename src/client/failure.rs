@@ -102,10 +102,11 @@ fn sentence_and_hints(text: &str) -> (String, Vec<String>) {
         }
     }
     parts.push(rest);
-    let mut parts = parts.into_iter().enumerate().map(|(index, part)| {
-        let opened = index > 0 && !part.contains('(');
+    let mut parts = parts.into_iter().map(|part| {
         let part = part.trim().trim_end_matches([';', '(', '|']).trim_end();
-        if opened { part.trim_end_matches(')').to_owned() } else { part.to_owned() }
+        // The parenthesis that opened before the hint closes behind it.
+        let left_open = part.matches(')').count() > part.matches('(').count();
+        if left_open { part.strip_suffix(')').unwrap_or(part).to_owned() } else { part.to_owned() }
     });
     let sentence = parts.next().unwrap_or_default();
     (sentence, parts.filter(|hint| !hint.is_empty()).collect())

@@ -125,13 +125,13 @@ struct Relations<'k> {
 impl<'k> Relations<'k> {
     fn read(known: &'k Known, line: &str, statement: &[&Piece], cursor: usize) -> Self {
         let mut tables = Vec::new();
-        let mut expected = false;
+        let mut expected = None;
         let mut expecting = false;
         let mut in_from = false;
         let mut rest = statement.iter().copied().peekable();
         loop {
-            if rest.peek().is_none_or(|piece| piece.range.start >= cursor) && !expected {
-                expected = expecting && tables_before(&rest, cursor);
+            if expected.is_none() && rest.peek().is_none_or(|piece| piece.range.start >= cursor) {
+                expected = Some(expecting);
             }
             let Some(piece) = rest.next() else { break };
             let text = piece.text(line);
@@ -142,7 +142,7 @@ impl<'k> Relations<'k> {
                     in_from = expecting || (in_from && matches!(word.as_str(), "AS" | "LATERAL"));
                 }
                 Class::Comma => expecting = in_from,
-                Class::Name | Class::QuotedName if expecting && piece.range.start < cursor || expecting => {
+                Class::Name | Class::QuotedName if expecting => {
                     expecting = false;
                     let mut path = vec![unquote(text)];
                     while rest.next_if(|piece| piece.class == Class::Dot).is_some() {
@@ -167,13 +167,8 @@ impl<'k> Relations<'k> {
                 _ => expecting = false,
             }
         }
-        Self { tables, expected }
+        Self { tables, expected: expected.unwrap_or(false) }
     }
-}
-
-/// True when the next piece is the first at or behind the cursor.
-fn tables_before<'p>(rest: &std::iter::Peekable<impl Iterator<Item = &'p Piece> + Clone>, cursor: usize) -> bool {
-    rest.clone().next().is_none_or(|piece| piece.range.start >= cursor)
 }
 
 fn unquote(text: &str) -> String {

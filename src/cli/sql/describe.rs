@@ -99,12 +99,10 @@ pub(super) fn products(known: &Known) -> Grid {
 }
 
 /// What the client knows, and what the server calls this principal if it says.
-pub(super) async fn whoami(session: &mut Session) -> Grid {
-    let mut rows = vec![vec![some("user"), some(session.user())], vec![some("url"), some(&session.url)]];
-    if let Some(name) = current_user(session).await {
-        rows.push(vec![some("known there as"), Some(name)]);
-    }
-    grid(&["what", "value"], rows)
+pub(super) async fn whoami(session: &mut Session) -> String {
+    let known_as = current_user(session).await.filter(|name| name != session.user());
+    let there = known_as.map(|name| format!(" (there: {name})")).unwrap_or_default();
+    format!("{}{there} at {}\n", cell::plain(session.user()), cell::plain(&session.url))
 }
 
 async fn current_user(session: &mut Session) -> Option<String> {

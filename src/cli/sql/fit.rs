@@ -90,7 +90,25 @@ fn share<'a>(needs: &'a [Need], columns: &'a [usize], room: usize) -> impl Itera
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_row_never_leaves_the_terminal(
+            needs in prop::collection::vec((1_usize..60, 1_usize..20), 1..12),
+            terminal in 12_usize..200,
+        ) {
+            let needs: Vec<Need> =
+                needs.into_iter().map(|(natural, least)| Need { natural, least: least.min(natural) }).collect();
+            let slots = fit(&needs, Some(terminal));
+            let width = |slot: &Slot| PER_COLUMN + if let Slot::Column { width, .. } = slot { *width } else { 1 };
+            prop_assert!(LAST_BORDER + slots.iter().map(width).sum::<usize>() <= terminal, "{slots:?}");
+            let first = slots.first().is_some_and(|slot| matches!(slot, Slot::Column { index: 0, .. }));
+            prop_assert!(first, "the first column always shows");
+        }
+    }
 
     fn check(needs: &[(usize, usize)], terminal: usize, expect: &str) {
         let needs: Vec<Need> = needs.iter().map(|&(natural, least)| Need { natural, least }).collect();
@@ -125,7 +143,7 @@ mod tests {
     #[test]
     fn middle_columns_hide() {
         check(&[(10, 10); 8], 50, "0:10 1:10 … 7:10");
-        check(&[(10, 10); 3], 17, "0:10 …");
+        check(&[(10, 10); 3], 17, "0:9 …");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) struct Encoder<W: Write> {
 }
 
 enum Sink<W: Write> {
-    Csv(arrow::csv::Writer<W>),
+    Csv(Box<arrow::csv::Writer<W>>),
     Json(JsonWriter<W, JsonArray>),
     Ndjson(JsonWriter<W, LineDelimited>),
     Markdown(W),
@@ -76,7 +76,7 @@ impl<W: Write> Encoder<W> {
     pub(super) fn new(format: Format, schema: &SchemaRef, out: W) -> Result<Self, ArrowError> {
         let json = || JsonBuilder::new().with_explicit_nulls(true);
         let sink = match format {
-            Format::Csv => Sink::Csv(CsvBuilder::new().with_header(true).build(out)),
+            Format::Csv => Sink::Csv(Box::new(CsvBuilder::new().with_header(true).build(out))),
             Format::Json => Sink::Json(json().build(out)),
             Format::Ndjson => Sink::Ndjson(json().build(out)),
             Format::Markdown | Format::Table => Sink::Markdown(out),
@@ -157,7 +157,8 @@ fn distinct(name: &str, taken: &[Field]) -> String {
     if free(name) {
         return name.to_owned();
     }
-    (2..).map(|n| format!("{name}_{n}")).find(|name| free(name)).unwrap_or_else(|| name.to_owned())
+    // One more number than there are names is always enough.
+    (2..taken.len() + 3).map(|n| format!("{name}_{n}")).find(|name| free(name)).unwrap_or_else(|| name.to_owned())
 }
 
 /// CSV has no nested values: they become JSON in a cell.
@@ -231,4 +232,153 @@ fn markdown_rows(batch: &RecordBatch, out: &mut impl Write) -> Result<(), ArrowE
 fn escape_markdown(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('|', "\\|").replace("\r\n", "<br>").replace('\n', "<br>");
     cell::plain_all(&escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, IntervalMonthDayNanoArray, ListArray,
+        NullArray, StructArray, TimestampMicrosecondArray, UnionArray,
+    };
+    use arrow::buffer::ScalarBuffer;
+    use arrow::datatypes::{Int64Type, UnionFields};
+    use arrow::ipc::reader::StreamReader;
+
+    use super::*;
+
+    fn encode(format: Format, batches: &[RecordBatch]) -> Vec<u8> {
+        let mut encoder = Encoder::new(format, &batches[0].schema(), Vec::new()).unwrap();
+        for batch in batches {
+            encoder.write(batch).unwrap();
+        }
+        encoder.finish().unwrap()
+    }
+
+    fn text(format: Format, batches: &[RecordBatch]) -> String {
+        String::from_utf8(encode(format, batches)).unwrap()
+    }
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    /// Two rows, the second of them NULL wherever a type can be.
+    fn every_type() -> RecordBatch {
+        let street = Arc::new(Field::new("street", DataType::Utf8, true));
+        let inner: ArrayRef = Arc::new(StringArray::from(vec![Some("a \"b\""), None]));
+        let union_fields: UnionFields = [(0, Arc::new(Field::new("i", DataType::Int64, true)))].into_iter().collect();
+        let union = UnionArray::try_new(
+            union_fields,
+            ScalarBuffer::from(vec![0_i8, 0]),
+            None,
+            vec![Arc::new(Int64Array::from(vec![Some(7), None]))],
+        );
+        batch(vec![
+            ("i", Arc::new(Int64Array::from(vec![Some(1), None]))),
+            ("f", Arc::new(Float64Array::from(vec![Some(f64::NAN), None]))),
+            ("d", Arc::new(Decimal128Array::from(vec![Some(-1250), None]).with_precision_and_scale(12, 2).unwrap())),
+            ("t", Arc::new(StringArray::from(vec![Some("a,\"b\"\n|c"), None]))),
+            ("day", Arc::new(Date32Array::from(vec![Some(19_000), None]))),
+            ("at", Arc::new(TimestampMicrosecondArray::from(vec![Some(1_500_000), None]))),
+            ("bin", Arc::new(BinaryArray::from(vec![Some(&b"\x00\xff"[..]), None]))),
+            ("list", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), None]), None]))),
+            ("s", Arc::new(StructArray::from(vec![(street, inner)]))),
+            (
+                "iv",
+                Arc::new(IntervalMonthDayNanoArray::from(vec![
+                    Some(arrow::datatypes::IntervalMonthDayNano::new(1, 2, 3)),
+                    None,
+                ])),
+            ),
+            ("u", Arc::new(union.unwrap())),
+            ("nothing", Arc::new(NullArray::new(2))),
+        ])
+    }
+
+    #[test]
+    fn json_is_valid_for_every_type() {
+        let json: serde_json::Value = serde_json::from_str(&text(Format::Json, &[every_type(), every_type()])).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 4);
+        let first = &json[0];
+        assert_eq!(first["d"], serde_json::json!(-12.5));
+        assert_eq!(first["f"], serde_json::Value::Null);
+        assert_eq!(first["t"], "a,\"b\"\n|c");
+        assert_eq!(first["day"], "2022-01-08");
+        assert_eq!(first["list"], serde_json::json!([1, null]));
+        assert_eq!(first["s"], serde_json::json!({"street": "a \"b\""}));
+        // NULL is said, not left out.
+        assert_eq!(json[1].as_object().unwrap().len(), every_type().num_columns());
+        assert!(json[1]["i"].is_null() && json[1]["list"].is_null());
+        for line in text(Format::Ndjson, &[every_type()]).lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
+    }
+
+    #[test]
+    fn json_keeps_columns_of_one_name_apart() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("id", DataType::Int64, true),
+        ]));
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(vec![1])), Arc::new(Int64Array::from(vec![2]))];
+        let twins = RecordBatch::try_new(schema, columns).unwrap();
+        assert_eq!(text(Format::Ndjson, &[twins]), "{\"id\":1,\"id_2\":2}\n");
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_nests_json() {
+        let some = every_type().project(&[0, 3, 7, 8]).unwrap();
+        assert_eq!(
+            text(Format::Csv, &[some]),
+            "i,t,list,s\n1,\"a,\"\"b\"\"\n|c\",\"[1,null]\",\"{\"\"street\"\":\"\"a \\\"\"b\\\"\"\"\"}\"\n,,,{}\n"
+        );
+        encode(Format::Csv, &[every_type()]);
+    }
+
+    #[test]
+    fn markdown_stays_a_table() {
+        let some = every_type().project(&[0, 3]).unwrap();
+        assert_eq!(
+            text(Format::Markdown, &[some]),
+            "| i | t |\n| --: | --- |\n| 1 | a,\"b\"<br>\\|c |\n| NULL | NULL |\n"
+        );
+        encode(Format::Markdown, &[every_type()]);
+    }
+
+    #[test]
+    fn no_rows_still_have_headers() {
+        let none = every_type().slice(0, 0).project(&[0, 3]).unwrap();
+        for (format, expect) in [
+            (Format::Csv, "i,t\n"),
+            (Format::Json, "[]\n"),
+            (Format::Ndjson, ""),
+            (Format::Markdown, "| i | t |\n| --: | --- |\n"),
+        ] {
+            assert_eq!(text(format, std::slice::from_ref(&none)), expect);
+        }
+    }
+
+    #[test]
+    fn arrow_streams_read_back() {
+        let bytes = encode(Format::Arrow, &[every_type(), every_type()]);
+        let read: Vec<RecordBatch> =
+            StreamReader::try_new(bytes.as_slice(), None).unwrap().map(Result::unwrap).collect();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].column(3), every_type().column(3));
+    }
+
+    #[test]
+    fn formats_by_ending() {
+        for (name, expect) in [
+            ("a.csv", Some(Format::Csv)),
+            ("b.JSON", Some(Format::Json)),
+            ("c.d.ndjson", Some(Format::Ndjson)),
+            ("e.md", Some(Format::Markdown)),
+            ("f.arrow", Some(Format::Arrow)),
+            ("g.txt", None),
+            ("csv", None),
+        ] {
+            assert_eq!(Format::of_file(Path::new(name)), expect, "{name}");
+        }
+    }
 }

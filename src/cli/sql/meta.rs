@@ -46,11 +46,7 @@ pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
     ("\\timing", "[on|off]", "show how long a statement took"),
     ("\\x", "[on|off|auto]", "rows one below the other"),
     ("\\format", "[FORMAT]", "table, csv, json, ndjson, markdown or arrow"),
-    (
-        "\\o",
-        "[FILE]",
-        "write results to a file, by its ending: .csv .json .ndjson .md .arrow; alone: back to the screen",
-    ),
+    ("\\o", "[FILE]", "results to a .csv .json .ndjson .md .arrow file; alone: back"),
     ("\\i", "FILE", "run the statements of a file"),
     ("\\?", "", "this help"),
     ("\\q", "", "leave (also Ctrl-D, quit, exit)"),
@@ -129,17 +125,15 @@ fn path(text: &str) -> PathBuf {
 }
 
 pub(super) fn help() -> String {
-    let mut out = String::new();
-    for (command, argument, what) in COMMANDS {
-        out.push_str(&format!("  {:<22} {what}\n", format!("{command} {argument}")));
-    }
-    out.push_str(
-        "\nA statement ends with `;`, Alt-Enter runs it without. Tab completes, Ctrl-R searches the history,\n",
-    );
-    out.push_str(
-        "Ctrl-C cancels a running statement. A statement that starts with a space is not kept in the history.\n",
-    );
-    out
+    let commands =
+        COMMANDS.map(|(command, argument, what)| format!("  {:<20} {what}", format!("{command} {argument}")));
+    format!(
+        "{}\n\n\
+         A statement ends with `;`; Alt-Enter runs it without. Tab completes, Ctrl-R searches\n\
+         the history, Ctrl-C cancels a running statement. What starts with a space is not\n\
+         kept in the history. `$MESHGATE_PAGER` shows results that are taller than the screen.\n",
+        commands.join("\n")
+    )
 }
 
 #[cfg(test)]

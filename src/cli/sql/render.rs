@@ -48,7 +48,10 @@ pub(super) fn table(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Drawn
     let mut lines = Vec::with_capacity(grid.rows.len() + 6);
     lines.push(border(&slots, ["┌", "┬", "┐"], paint));
     lines.push(heading(grid, &slots, paint, |column| &column.name, |text| paint.bold(text)));
-    lines.push(heading(grid, &slots, paint, |column| &column.type_name, |text| paint.dim(text)));
+    // Lists of names have no types.
+    if grid.columns.iter().any(|column| !column.type_name.is_empty()) {
+        lines.push(heading(grid, &slots, paint, |column| &column.type_name, |text| paint.dim(text)));
+    }
     lines.push(border(&slots, ["├", "┼", "┤"], paint));
     for (index, row) in grid.rows.iter().enumerate() {
         if grid.cut.is_some_and(|cut| cut.after == index) {
@@ -57,7 +60,7 @@ pub(super) fn table(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Drawn
         lines.push(line(&slots, paint, |column, width| {
             let number = grid.columns.get(column).is_some_and(|column| column.number);
             match row.get(column).and_then(Option::as_deref) {
-                Some(text) => align(text, width, number, |text| text.to_owned()),
+                Some(text) => align(text, width, number, str::to_owned),
                 None => align("NULL", width, number, |text| paint.dim(text)),
             }
         }));
@@ -181,11 +184,11 @@ pub(super) fn footer(grid: &Grid, hidden: usize, took: Option<Duration>) -> Stri
         let columns = if hidden == 1 { "column" } else { "columns" };
         parts.push(format!("{hidden} {columns} hidden, `\\x` shows all"));
     }
-    let mut out = parts.join(", ");
-    if let Some(took) = took {
-        out.push_str(&format!(" ({})", seconds(took)));
+    let counted = parts.join(", ");
+    match took {
+        Some(took) => format!("{counted} ({})", seconds(took)),
+        None => counted,
     }
-    out
 }
 
 pub(super) fn rows(total: usize) -> String {
@@ -256,12 +259,12 @@ mod tests {
             &[&[Some("1"), Some(long), Some("3"), Some("4"), Some("5")]],
         );
         let expect = "\
-┌────────┬──────────┬───┬────────┐
-│     id │ note     │ … │   last │
-│ bigint │ text     │ … │ bigint │
-├────────┼──────────┼───┼────────┤
-│      1 │ a very … │ … │      5 │
-└────────┴──────────┴───┴────────┘
+┌────────┬───────────┬───┬────────┐
+│     id │ note      │ … │   last │
+│ bigint │ text      │ … │ bigint │
+├────────┼───────────┼───┼────────┤
+│      1 │ a very l… │ … │      5 │
+└────────┴───────────┴───┴────────┘
 ";
         let drawn = table(&wide, Some(35), PLAIN);
         assert_eq!(drawn.text, expect);

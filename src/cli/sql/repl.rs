@@ -47,7 +47,7 @@ pub async fn interactive(options: Options) -> u8 {
     };
     let mut shell = Shell::new(session, console, options.format, true);
     shell.console.say(&format!(
-        "{} at {}. A statement ends with `;`. `\\?` helps, Tab completes, `\\q` leaves.",
+        "{} at {}\nA statement ends with `;`. `\\?` helps, Tab completes, `\\q` leaves.",
         shell.session.user(),
         shell.session.url
     ));
@@ -97,9 +97,14 @@ pub async fn interactive(options: Options) -> u8 {
 
 /// Ctrl-C ends the statement by dropping it, which stops the server's work; the prompt comes back.
 async fn run(shell: &mut Shell, text: &str, stop: &CancellationToken) -> Outcome {
+    let paging = Arc::clone(&shell.paging);
+    let interrupted = async {
+        // Nothing runs while a pager shows the result; leaving it there would leave two readers at one terminal.
+        while tokio::signal::ctrl_c().await.is_ok() && paging.load(Ordering::Relaxed) {}
+    };
     tokio::select! {
         biased;
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupted => {}
         () = stop.cancelled() => return Outcome::Quit,
         outcome = shell.run(text, None, 0) => return outcome,
     }
@@ -123,7 +128,8 @@ fn editor(shell: &mut Shell, interrupt: Arc<AtomicBool>) -> Reedline {
     keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, ReedlineEvent::UntilFound(complete));
     keys.add_binding(KeyModifiers::SHIFT, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
     keys.add_binding(KeyModifiers::ALT, KeyCode::Enter, ReedlineEvent::Submit);
-    let menu = IdeMenu::default().with_name(MENU).with_word_chars("_.").with_max_completion_height(12);
+    let menu =
+        IdeMenu::default().with_name(MENU).with_marker("> ").with_word_chars("_.").with_max_completion_height(12);
 
     let editor = Reedline::create()
         .use_bracketed_paste(true)
@@ -142,7 +148,7 @@ fn editor(shell: &mut Shell, interrupt: Arc<AtomicBool>) -> Reedline {
     match history::open(&path) {
         Ok(history) => editor.with_history(Box::new(history)),
         Err(warning) => {
-            shell.complain(warning, None);
+            shell.complain(&warning, None);
             editor
         }
     }

@@ -62,16 +62,12 @@ fn scripts(args: &Args) -> Result<Vec<(String, Option<PathBuf>)>> {
         Diagnostic::error(Kind::NotFound, format!("cannot read `{name}`: {error}"))
             .hint("it must be a file of SQL text in UTF-8")
     };
-    match args.file.as_deref().filter(|file| *file != Path::new("-")) {
-        Some(file) => {
-            let name = file.display().to_string();
-            let text = std::fs::read_to_string(file).map_err(|error| unreadable(&name, &error))?;
-            Ok(vec![(text, Some(file.to_owned()))])
-        }
-        None => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(|error| unreadable("standard input", &error))?;
-            Ok(vec![(text, None)])
-        }
+    if let Some(file) = args.file.as_deref().filter(|file| *file != Path::new("-")) {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(&name, &error))?;
+        return Ok(vec![(text, Some(file.to_owned()))]);
     }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| unreadable("standard input", &error))?;
+    Ok(vec![(text, None)])
 }

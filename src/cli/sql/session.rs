@@ -1,5 +1,6 @@
 //! A login that outlives the connection.
 
+use super::names::Names;
 use crate::client::{Client, Login, Rows, connect};
 use crate::diagnostic::{Kind, Result};
 
@@ -30,7 +31,21 @@ impl Session {
                 self.client = connect(&self.url, &self.login).await?;
                 Ok(Answer { rows: self.client.execute(sql).await?, again: true })
             }
+            Err(refused) if refused.kind == Kind::Unauthenticated => {
+                Err(refused.hint("log in with `--user NAME` or `--token`"))
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for the names that completion and `\d` show; logs in again like [`Self::execute`].
+    pub(super) async fn refresh(&mut self, names: &Names) -> Result<()> {
+        match names.refresh(&self.client).await {
+            Err(refused) if refused.kind == Kind::Unauthenticated && self.login.user().is_some() => {
+                self.client = connect(&self.url, &self.login).await?;
+                names.refresh(&self.client).await
+            }
+            other => other,
         }
     }
 

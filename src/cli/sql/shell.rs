@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
@@ -40,6 +41,8 @@ pub(super) struct Shell {
     interactive: bool,
     /// A new login was needed; the names may have changed.
     pub(super) logged_in_again: bool,
+    /// A pager has the terminal, and Ctrl-C is its own.
+    pub(super) paging: Arc<AtomicBool>,
 }
 
 /// Where `\o` sends results.
@@ -70,6 +73,7 @@ impl Shell {
             output: None,
             interactive,
             logged_in_again: false,
+            paging: Arc::default(),
         }
     }
 
@@ -86,7 +90,7 @@ impl Shell {
                 // `| head` has what it wanted.
                 Err(_) if self.console.out.closed => return Outcome::Quit,
                 Err(diagnostic) => {
-                    self.complain(located(diagnostic, file, sql), sql.map(|statement| statement.text.as_str()));
+                    self.complain(&located(diagnostic, file, sql), sql.map(|statement| statement.text.as_str()));
                     return Outcome::Failed;
                 }
             }
@@ -94,8 +98,8 @@ impl Shell {
         Outcome::Done
     }
 
-    pub(super) fn complain(&mut self, diagnostic: Diagnostic, sql: Option<&str>) {
-        let text = report(&diagnostic, sql, self.console.err_paint);
+    pub(super) fn complain(&mut self, diagnostic: &Diagnostic, sql: Option<&str>) {
+        let text = report(diagnostic, sql, self.console.err_paint);
         self.console.say(&text);
     }
 
@@ -108,10 +112,10 @@ impl Shell {
         }
         let mut rows = answer.rows;
         if self.output.is_some() {
-            return self.to_file(&mut rows, started).await;
+            return self.write_file(&mut rows, started).await;
         }
         if self.format != Format::Table {
-            return self.to_format(&mut rows, started).await;
+            return self.write_format(&mut rows, started).await;
         }
         let schema = rows.schema();
         let empty = schema.fields().is_empty();
@@ -191,12 +195,14 @@ impl Shell {
         };
         let text = text.to_owned();
         // The pager keeps the terminal as long as it is read; other tasks go on meanwhile.
+        self.paging.store(true, Ordering::Relaxed);
         let result = tokio::task::spawn_blocking(move || page(&command, &text)).await;
+        self.paging.store(false, Ordering::Relaxed);
         match result {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 self.complain(
-                    Diagnostic::warning(Kind::Unavailable, format!("the pager did not start: {error}"))
+                    &Diagnostic::warning(Kind::Unavailable, format!("the pager did not start: {error}"))
                         .hint("set `MESHGATE_PAGER` to a command, for example `less`"),
                     None,
                 );
@@ -207,7 +213,7 @@ impl Shell {
     }
 
     /// Rows for a program, on standard output.
-    async fn to_format(&mut self, rows: &mut Rows, started: Instant) -> Result<()> {
+    async fn write_format(&mut self, rows: &mut Rows, started: Instant) -> Result<()> {
         if self.format == Format::Arrow && self.console.screen.terminal {
             return Err(Diagnostic::error(Kind::Invalid, "an Arrow stream is not for a terminal")
                 .hint("send it to a file or a pipe, or use `\\o FILE.arrow`"));
@@ -239,7 +245,7 @@ impl Shell {
     }
 
     /// Rows for a program, in the file that `\o` named.
-    async fn to_file(&mut self, rows: &mut Rows, started: Instant) -> Result<()> {
+    async fn write_file(&mut self, rows: &mut Rows, started: Instant) -> Result<()> {
         let Some(output) = &mut self.output else { return Ok(()) };
         let name = output.path.display().to_string();
         if output.used && !output.format.may_repeat() {
@@ -275,18 +281,18 @@ impl Shell {
             Meta::Quit => return Ok(Outcome::Quit),
             Meta::Help => self.print(&meta::help())?,
             Meta::Describe(name) => {
-                self.names.refresh(&self.session.client).await?;
+                self.session.refresh(&self.names).await?;
                 let grid = describe::describe(&self.names.known(), name.as_deref())?;
                 self.show(grid, None).await?;
             }
             Meta::Products => {
-                self.names.refresh(&self.session.client).await?;
+                self.session.refresh(&self.names).await?;
                 let grid = describe::products(&self.names.known());
                 self.show(grid, None).await?;
             }
             Meta::Whoami => {
-                let grid = describe::whoami(&mut self.session).await;
-                self.show(grid, None).await?;
+                let text = describe::whoami(&mut self.session).await;
+                self.print(&text)?;
             }
             Meta::Timing(on) => {
                 self.timing = on.unwrap_or(!self.timing);
