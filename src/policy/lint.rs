@@ -7,7 +7,7 @@ use cedar_policy::pst::{
     ResourceConstraint, Template, UnaryOp, Var,
 };
 
-use super::scope::{ACTIONS, Reach};
+use super::scope::{ACTIONS, Reach, actions};
 use super::vocabulary::{Vocabulary, suggestion};
 
 /// One thing wrong with a policy.
@@ -49,8 +49,15 @@ const STATUSES: [&str; 5] = ["proposed", "draft", "active", "deprecated", "retir
 
 /// Checks one policy against the words of the mesh. `home` is the domain whose file it stands in; none for governance.
 pub(super) fn lint(policy: &Template, home: Option<&str>, words: &Vocabulary) -> (Vec<Problem>, Mentions) {
-    let mut walk =
-        Walk { words, home, in_head: true, problems: Vec::new(), mentions: Mentions::default(), reach: None };
+    let mut walk = Walk {
+        words,
+        home,
+        in_head: true,
+        problems: Vec::new(),
+        mentions: Mentions::default(),
+        reach: None,
+        products: !actions(&policy.action).contains(&"read"),
+    };
     walk.head(policy);
     walk.in_head = false;
     walk.reach = Reach::of(&policy.resource);
@@ -69,6 +76,8 @@ struct Walk<'a> {
     problems: Vec<Problem>,
     mentions: Mentions,
     reach: Option<Reach>,
+    /// It does not speak of rows, so `resource` is a product.
+    products: bool,
 }
 
 impl Walk<'_> {
@@ -212,7 +221,7 @@ impl Walk<'_> {
             }
             Expr::BinaryOp { op, left, right } => self.operation(*op, left, right),
             Expr::Like { expr, pattern } => {
-                if words_of(expr) == Some(Words::Column) {
+                if words_of(expr, self.products) == Some(Words::Column) {
                     self.column_pattern(pattern);
                 }
             }
@@ -251,7 +260,7 @@ impl Walk<'_> {
             _ => return,
         }
         for (asked, given) in [(left, right), (right, left)] {
-            if let Some(kind) = words_of(asked) {
+            if let Some(kind) = words_of(asked, self.products) {
                 for word in literals_of(given) {
                     self.word(kind, word);
                 }
@@ -390,11 +399,20 @@ pub(super) fn path_of(expr: &Expr) -> Option<(Var, Vec<&str>)> {
     }
 }
 
-fn words_of(expr: &Expr) -> Option<Words> {
+fn words_of(expr: &Expr, products: bool) -> Option<Words> {
     match expr {
-        Expr::IfThenElse { then_expr, else_expr, .. } => words_of(then_expr).or_else(|| words_of(else_expr)),
-        Expr::Set(items) => items.iter().find_map(|item| words_of(item)),
+        Expr::IfThenElse { then_expr, else_expr, .. } => {
+            words_of(then_expr, products).or_else(|| words_of(else_expr, products))
+        }
+        Expr::Set(items) => items.iter().find_map(|item| words_of(item, products)),
         _ => match path_of(expr)? {
+            // A row may have columns of these names, but no policy can speak of rows and products at once.
+            (Var::Resource, path) if products => Some(match path.as_slice() {
+                ["tags"] => Words::Tag,
+                ["classification"] => Words::Classification,
+                ["status"] => Words::Status,
+                _ => return None,
+            }),
             (Var::Context, path) => Some(match path.as_slice() {
                 ["column" | "product", "tags"] => Words::Tag,
                 ["column" | "product", "classification"] => Words::Classification,
