@@ -32,8 +32,19 @@ pub(super) struct Mentions {
     pub attributes: BTreeSet<String>,
     /// Those asked with `has`.
     pub has: BTreeSet<String>,
+    /// The row is used as a value, so any of its columns may bear on the condition.
+    pub whole_row: bool,
     /// A word of a domain whose contract is broken: the policy is set aside, not refused.
     pub set_aside: Option<String>,
+}
+
+impl Mentions {
+    /// True when a top-level column, or a field inside it, is named.
+    pub fn names_column(&self, name: &str) -> bool {
+        self.attributes
+            .iter()
+            .any(|path| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,6 +223,7 @@ impl Walk<'_> {
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Literal(Literal::EntityUID(uid)) => self.entity(uid),
+            Expr::Var(Var::Resource) => self.mentions.whole_row = true,
             Expr::Slot(_) => self.target(&EntityOrSlot::Slot(cedar_policy::pst::SlotId::Resource)),
             Expr::Is { entity_type, .. } => self.entity_type(entity_type),
             Expr::GetAttr { .. } => self.attribute(expr, None),
@@ -229,7 +241,9 @@ impl Walk<'_> {
             _ => {}
         }
         for child in children(expr) {
-            self.expr(child);
+            if !is_only_asked(expr, child) {
+                self.expr(child);
+            }
         }
     }
 
@@ -352,6 +366,16 @@ impl Walk<'_> {
             self.problem(format!("no dataset that this policy reaches has a column `{path}`"), hint, Some(path));
         }
     }
+}
+
+/// `resource` in `resource.x`, `resource has x`, `resource is t` and `resource in e` is no value of its own.
+fn is_only_asked(parent: &Expr, child: &Expr) -> bool {
+    let asked = match parent {
+        Expr::GetAttr { expr, .. } | Expr::HasAttr { expr, .. } | Expr::Is { expr, .. } => expr,
+        Expr::BinaryOp { op: BinaryOp::In, left, .. } => left,
+        _ => return false,
+    };
+    matches!(child, Expr::Var(Var::Resource)) && std::ptr::eq(asked.as_ref(), child)
 }
 
 fn plain_unary(op: UnaryOp) -> bool {

@@ -132,6 +132,11 @@ impl SchemaBase {
         self.schema(&actions, Some((&this, shape)), others)
     }
 
+    /// The attributes of a dataset's rows, each by what Cedar knows of it.
+    pub fn attributes(dataset: &Dataset) -> BTreeMap<String, String> {
+        attributes(&dataset.columns).into_iter().map(|(name, kind)| (name, kind.to_string())).collect()
+    }
+
     /// The schema for `discover`, `audit` and `edit` of products.
     pub fn products(&self, others: &BTreeSet<String>) -> Result<Schema, String> {
         let whole = json!({ "appliesTo": {
