@@ -111,7 +111,7 @@ impl PolicyStore {
                 &prepared.schema,
                 principal,
                 guarded.product(),
-                &prepared.row.row_type,
+                &prepared.row.kind,
                 (purpose, now),
             )?,
         };
@@ -170,10 +170,10 @@ impl Question<'_> {
         }
         let mut verdict = Verdict::default();
         for id in response.true_permits().chain(response.true_forbids()) {
-            verdict.add(self.policy(&id.to_string())?, Condition::Const(true));
+            verdict.add(self.policy(id.as_ref())?, Condition::Const(true));
         }
         for residual in response.residual_policies() {
-            let policy = self.policy(&residual.id().to_string())?;
+            let policy = self.policy(residual.id().as_ref())?;
             let condition = residual::condition(&residual, &self.prepared.row)
                 .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
             verdict.add(policy, condition);

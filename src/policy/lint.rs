@@ -232,10 +232,8 @@ impl Walk<'_> {
                 self.attribute(expr, Some(&names));
             }
             Expr::BinaryOp { op, left, right } => self.operation(*op, left, right),
-            Expr::Like { expr, pattern } => {
-                if words_of(expr, self.products) == Some(Words::Column) {
-                    self.column_pattern(pattern);
-                }
+            Expr::Like { expr, pattern } if words_of(expr, self.products) == Some(Words::Column) => {
+                self.column_pattern(pattern);
             }
             Expr::UnaryOp { op, expr } if !plain_unary(*op) && reads_row(expr) => self.no_filter(expr),
             _ => {}

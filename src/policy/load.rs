@@ -1,6 +1,7 @@
 //! Policy files → [`PolicyStore`]: parse, check heads and words, validate against every dataset reached.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use cedar_policy::ffi::DetailedError;
@@ -30,7 +31,9 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         ids: HashMap::new(),
     };
     let mut digest = Sha256::new();
-    for (path, text) in files.texts.iter().filter(|(path, _)| path.ends_with(".cedar")) {
+    for (path, text) in
+        files.texts.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "cedar"))
+    {
         for part in [path, text] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());

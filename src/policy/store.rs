@@ -114,7 +114,7 @@ impl Guarded {
             .collect();
         let ancestors =
             BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
-        let row = Row { columns, ancestors, row_type: row_type(domain.as_str(), dataset.name.as_str()) };
+        let row = Row { columns, ancestors, kind: row_type(domain.as_str(), dataset.name.as_str()) };
         let schema = base.dataset(domain.as_str(), dataset, &self.others)?;
         Ok(Prepared { schema, row })
     }

@@ -118,10 +118,9 @@ impl Check<'_> {
         let row = row_type(domain, dataset.name.as_str());
         let whole = policies.iter().any(|policy| policy.mentions.whole_row);
         let is_named = |name: &str| whole || policies.iter().any(|policy| policy.mentions.names_column(name));
-        let attributes = SchemaBase::attributes(dataset);
         let key = Likeness {
             policies: indices.to_vec(),
-            attributes: attributes.into_iter().filter(|(name, _)| is_named(name)).collect(),
+            attributes: SchemaBase::attributes(dataset, is_named),
             row_type: others.contains(&row).then_some(row),
         };
         if let Some(verdict) = self.verdicts.get(&key) {

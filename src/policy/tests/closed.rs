@@ -182,7 +182,7 @@ fn a_domain_speaks_only_of_itself() {
 fn a_file_that_does_not_parse_denies_its_domain() {
     let text = format!("// sales/policies/broken.cedar\n@id(\"x\") forbid (principal action, resource);\n{ACCEPTANCE}");
     let store = load(&text);
-    let found = fixture::findings(&text);
+    let found = findings(&text);
     assert!(found.starts_with("sales/policies/broken.cedar:1:28: error: the file is not valid Cedar"), "{found}");
     assert!(!store.refuses_to_serve());
     for table in ["sales.orders", "sales.customers", "sales.order_lines"] {
@@ -374,11 +374,69 @@ fn discovery_is_its_own_action() {
                 @id(\"r\") permit (principal in Role::\"analyst\", action == Action::\"read\", resource);";
     assert_eq!(findings(text), "");
     let store = load(text);
-    let orders = &entry(&demo(), "sales.orders").product.clone();
+    let snapshot = demo();
+    let orders = &entry(&snapshot, "sales.orders").product;
     assert!(store.discover(&person("mia"), "", NOW, orders));
     assert!(!store.discover(&person("eve"), "", NOW, orders));
     assert!(!store.discover(&person("ana"), "", NOW, orders));
     assert!(!store.discover(&person("mia"), "", NOW, &entry(&demo(), "hr.employees").product));
     assert!(matches!(decide(&store, &person("mia"), "sales.orders"), Decision::Hidden { .. }));
     one_error(&text.replace("\"finance\"", "\"finanec\""), "there is no tag `finanec`", "`finance`");
+}
+
+/// Whatever names the mesh lets through, policies can speak of.
+#[test]
+fn names_that_look_like_keywords_work() {
+    use arrow::datatypes::DataType::Int64;
+    let mut failed = Vec::new();
+    for word in [
+        "action",
+        "principal",
+        "resource",
+        "context",
+        "permit",
+        "forbid",
+        "when",
+        "unless",
+        "type",
+        "entity",
+        "namespace",
+        "datetime",
+        "decimal",
+        "duration",
+        "ipaddr",
+        "set",
+        "string",
+        "long",
+        "bool",
+        "record",
+        "product",
+        "user",
+        "role",
+        "domain",
+        "_x",
+        "x1",
+        "enum",
+        "tags",
+        "attributes",
+        "extension",
+        "error",
+        "ip",
+        "unknown",
+        "applies_to",
+    ] {
+        if word.parse::<crate::name::DomainName>().is_err() {
+            continue;
+        }
+        let snapshot = mesh(vec![product(word, word, "1.0.0", vec![dataset(word, vec![column(word, Int64)])])]);
+        let text = format!(
+            "// {word}/policies/a.cedar\n@id(\"a\") permit (principal, action == Action::\"read\", resource is {word}::{word}) when {{ resource.{word} > 1 }};"
+        );
+        let store = PolicyStore::load(&files(&text), &snapshot);
+        let decision = store.authorize(&person("eve"), "", NOW, entry(&snapshot, &format!("{word}.{word}")));
+        if !fixture::show(&decision).contains("clear if") {
+            failed.push((word, fixture::show(&decision), crate::diagnostic::render_all(store.findings())));
+        }
+    }
+    assert_eq!(failed, []);
 }

@@ -18,10 +18,12 @@ fn path(dotted: &str) -> ColumnPath {
     names.fold(root, |path, name| path.child(name))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "conditions hold boxes")]
 fn of(dotted: &str) -> Box<Term> {
     Box::new(Term::Column(path(dotted)))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "conditions hold boxes")]
 fn lit(literal: Literal) -> Box<Term> {
     Box::new(Term::Literal(literal))
 }
