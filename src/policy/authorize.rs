@@ -13,7 +13,6 @@ use super::mask::Mask;
 use super::residual;
 use super::schema::leaves;
 use super::scope::speaks_of;
-use super::simplify::simplify;
 use super::store::{Guarded, PolicyStore, Prepared};
 use crate::contract::Column;
 use crate::identity::Principal;
@@ -112,7 +111,7 @@ impl PolicyStore {
                 &prepared.schema,
                 principal,
                 guarded.product(),
-                &prepared.row.row_type,
+                &prepared.row.kind,
                 (purpose, now),
             )?,
         };
@@ -171,13 +170,13 @@ impl Question<'_> {
         }
         let mut verdict = Verdict::default();
         for id in response.true_permits().chain(response.true_forbids()) {
-            verdict.add(self.policy(&id.to_string())?, Condition::Const(true), self.prepared);
+            verdict.add(self.policy(id.as_ref())?, Condition::Const(true));
         }
         for residual in response.residual_policies() {
-            let policy = self.policy(&residual.id().to_string())?;
+            let policy = self.policy(residual.id().as_ref())?;
             let condition = residual::condition(&residual, &self.prepared.row)
                 .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
-            verdict.add(policy, condition, self.prepared);
+            verdict.add(policy, condition);
         }
         for clauses in verdict.offers.values_mut().chain(verdict.caps.values_mut()) {
             clauses.sort_by(|a, b| a.policy.cmp(&b.policy));
@@ -191,11 +190,10 @@ impl Question<'_> {
 }
 
 impl Verdict {
-    fn add(&mut self, policy: &Stated, condition: Condition, prepared: &Prepared) {
+    fn add(&mut self, policy: &Stated, condition: Condition) {
         if condition == Condition::Const(false) {
             return;
         }
-        let condition = keep_promises(policy, condition, prepared);
         let rules = if policy.is_permit() { &mut self.offers } else { &mut self.caps };
         rules.entry(policy.mask).or_default().push(Clause { policy: policy.id.clone(), condition });
     }
@@ -226,24 +224,6 @@ fn until_certain<'a>(rules: impl Iterator<Item = (&'a Mask, &'a Vec<Clause>)>) -
 
 fn is_certain(when: &[Clause]) -> bool {
     when.iter().any(|clause| clause.condition == Condition::Const(true))
-}
-
-/// Cedar takes `resource has region` for granted where the contract requires the column; the data may break that
-/// promise, and then a permit must not hold and a forbid must.
-fn keep_promises(policy: &Stated, condition: Condition, prepared: &Prepared) -> Condition {
-    let mut parts = vec![];
-    for (path, _) in &prepared.row.columns {
-        let name = path.to_string();
-        if policy.mentions.has.contains(&name) && prepared.required.contains(&name) {
-            let there = Condition::Has(path.clone());
-            parts.push(if policy.is_permit() { there } else { Condition::Not(Box::new(there)) });
-        }
-    }
-    if parts.is_empty() {
-        return condition;
-    }
-    parts.push(condition);
-    simplify(if policy.is_permit() { Condition::And(parts) } else { Condition::Or(parts) })
 }
 
 impl CellFacts {

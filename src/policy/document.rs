@@ -27,6 +27,11 @@ impl Stated {
         self.pst.effect == Effect::Permit
     }
 
+    /// True for masks that no column type is at odds with.
+    pub fn fits_everything(&self) -> bool {
+        matches!(self.mask, Mask::Clear | Mask::Redact | Mask::Null | Mask::Hidden)
+    }
+
     pub fn is_about(&self, action: &str) -> bool {
         self.actions.contains(&action)
     }

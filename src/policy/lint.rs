@@ -7,7 +7,7 @@ use cedar_policy::pst::{
     ResourceConstraint, Template, UnaryOp, Var,
 };
 
-use super::scope::{ACTIONS, Reach};
+use super::scope::{ACTIONS, Reach, actions};
 use super::vocabulary::{Vocabulary, suggestion};
 
 /// One thing wrong with a policy.
@@ -32,8 +32,19 @@ pub(super) struct Mentions {
     pub attributes: BTreeSet<String>,
     /// Those asked with `has`.
     pub has: BTreeSet<String>,
+    /// The row is used as a value, so any of its columns may bear on the condition.
+    pub whole_row: bool,
     /// A word of a domain whose contract is broken: the policy is set aside, not refused.
     pub set_aside: Option<String>,
+}
+
+impl Mentions {
+    /// True when a top-level column, or a field inside it, is named.
+    pub fn names_column(&self, name: &str) -> bool {
+        self.attributes
+            .iter()
+            .any(|path| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +60,15 @@ const STATUSES: [&str; 5] = ["proposed", "draft", "active", "deprecated", "retir
 
 /// Checks one policy against the words of the mesh. `home` is the domain whose file it stands in; none for governance.
 pub(super) fn lint(policy: &Template, home: Option<&str>, words: &Vocabulary) -> (Vec<Problem>, Mentions) {
-    let mut walk =
-        Walk { words, home, in_head: true, problems: Vec::new(), mentions: Mentions::default(), reach: None };
+    let mut walk = Walk {
+        words,
+        home,
+        in_head: true,
+        problems: Vec::new(),
+        mentions: Mentions::default(),
+        reach: None,
+        products: !actions(&policy.action).contains(&"read"),
+    };
     walk.head(policy);
     walk.in_head = false;
     walk.reach = Reach::of(&policy.resource);
@@ -69,6 +87,8 @@ struct Walk<'a> {
     problems: Vec<Problem>,
     mentions: Mentions,
     reach: Option<Reach>,
+    /// It does not speak of rows, so `resource` is a product.
+    products: bool,
 }
 
 impl Walk<'_> {
@@ -203,6 +223,7 @@ impl Walk<'_> {
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Literal(Literal::EntityUID(uid)) => self.entity(uid),
+            Expr::Var(Var::Resource) => self.mentions.whole_row = true,
             Expr::Slot(_) => self.target(&EntityOrSlot::Slot(cedar_policy::pst::SlotId::Resource)),
             Expr::Is { entity_type, .. } => self.entity_type(entity_type),
             Expr::GetAttr { .. } => self.attribute(expr, None),
@@ -211,16 +232,16 @@ impl Walk<'_> {
                 self.attribute(expr, Some(&names));
             }
             Expr::BinaryOp { op, left, right } => self.operation(*op, left, right),
-            Expr::Like { expr, pattern } => {
-                if words_of(expr) == Some(Words::Column) {
-                    self.column_pattern(pattern);
-                }
+            Expr::Like { expr, pattern } if words_of(expr, self.products) == Some(Words::Column) => {
+                self.column_pattern(pattern);
             }
             Expr::UnaryOp { op, expr } if !plain_unary(*op) && reads_row(expr) => self.no_filter(expr),
             _ => {}
         }
         for child in children(expr) {
-            self.expr(child);
+            if !is_only_asked(expr, child) {
+                self.expr(child);
+            }
         }
     }
 
@@ -251,7 +272,7 @@ impl Walk<'_> {
             _ => return,
         }
         for (asked, given) in [(left, right), (right, left)] {
-            if let Some(kind) = words_of(asked) {
+            if let Some(kind) = words_of(asked, self.products) {
                 for word in literals_of(given) {
                     self.word(kind, word);
                 }
@@ -345,6 +366,16 @@ impl Walk<'_> {
     }
 }
 
+/// `resource` in `resource.x`, `resource has x`, `resource is t` and `resource in e` is no value of its own.
+fn is_only_asked(parent: &Expr, child: &Expr) -> bool {
+    let asked = match parent {
+        Expr::GetAttr { expr, .. } | Expr::HasAttr { expr, .. } | Expr::Is { expr, .. } => expr,
+        Expr::BinaryOp { op: BinaryOp::In, left, .. } => left,
+        _ => return false,
+    };
+    matches!(child, Expr::Var(Var::Resource)) && std::ptr::eq(asked.as_ref(), child)
+}
+
 fn plain_unary(op: UnaryOp) -> bool {
     matches!(
         op,
@@ -390,11 +421,20 @@ pub(super) fn path_of(expr: &Expr) -> Option<(Var, Vec<&str>)> {
     }
 }
 
-fn words_of(expr: &Expr) -> Option<Words> {
+fn words_of(expr: &Expr, products: bool) -> Option<Words> {
     match expr {
-        Expr::IfThenElse { then_expr, else_expr, .. } => words_of(then_expr).or_else(|| words_of(else_expr)),
-        Expr::Set(items) => items.iter().find_map(|item| words_of(item)),
+        Expr::IfThenElse { then_expr, else_expr, .. } => {
+            words_of(then_expr, products).or_else(|| words_of(else_expr, products))
+        }
+        Expr::Set(items) => items.iter().find_map(|item| words_of(item, products)),
         _ => match path_of(expr)? {
+            // A row may have columns of these names, but no policy can speak of rows and products at once.
+            (Var::Resource, path) if products => Some(match path.as_slice() {
+                ["tags"] => Words::Tag,
+                ["classification"] => Words::Classification,
+                ["status"] => Words::Status,
+                _ => return None,
+            }),
             (Var::Context, path) => Some(match path.as_slice() {
                 ["column" | "product", "tags"] => Words::Tag,
                 ["column" | "product", "classification"] => Words::Classification,

@@ -1,23 +1,24 @@
 //! Policy files → [`PolicyStore`]: parse, check heads and words, validate against every dataset reached.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{ValidationMode, Validator};
 use sha2::{Digest, Sha256};
 
-use super::document::{Part, Stated, Text, annotations, cedar_finding, named, parse};
-use super::fit::{Applies, CellFacts, applies, fits};
+use super::document::{Part, Stated, Text, annotations, named, parse};
 use super::lint::{Problem, lint};
 use super::mask::Mask;
-use super::schema::{SchemaBase, cell_kind, leaves, paths};
-use super::scope::{ACTIONS, Anchor, Reach, actions};
-use super::store::{Guarded, PolicyStore, Refusal};
+use super::report::cedar_error;
+use super::schema::SchemaBase;
+use super::scope::{ACTIONS, Reach, actions};
+use super::store::{PolicyStore, Refusal};
+use super::validate::validate;
 use super::vocabulary::Vocabulary;
 use crate::diagnostic::{Diagnostic, Kind, Place};
-use crate::mesh::{Files, Snapshot, TableEntry};
-use crate::name::{ColumnPath, QualifiedTable};
+use crate::mesh::{Files, Snapshot};
 
 pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
     let mut loader = Loader {
@@ -30,7 +31,9 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         ids: HashMap::new(),
     };
     let mut digest = Sha256::new();
-    for (path, text) in files.texts.iter().filter(|(path, _)| path.ends_with(".cedar")) {
+    for (path, text) in
+        files.texts.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "cedar"))
+    {
         for part in [path, text] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
@@ -39,7 +42,8 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
     }
     let base = SchemaBase::new(&snapshot.mesh, snapshot.domains.keys());
     loader.products(&base);
-    let tables = loader.tables(&base, snapshot);
+    let checked = validate(&base, snapshot, &loader.policies, &loader.refusals);
+    loader.findings.extend(checked.report.diagnostics(files, &loader.policies));
     PolicyStore {
         digest: digest.finalize().into(),
         findings: loader.findings,
@@ -48,7 +52,7 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         base,
         policies: loader.policies,
         refusals: loader.refusals,
-        tables,
+        tables: checked.tables,
         products: OnceLock::new(),
     }
 }
@@ -209,7 +213,7 @@ impl Loader<'_> {
         for error in result.validation_errors() {
             let id = error.policy_id().to_string();
             let lead = format!("policy `{id}` does not fit products");
-            self.cedar_error(&id, &DetailedError::from(error), &lead);
+            self.findings.extend(cedar_error(self.files, &self.policies, &id, &DetailedError::from(error), &lead));
             failed.insert(id);
         }
         let refusals: Vec<Refusal> = self
@@ -222,252 +226,6 @@ impl Loader<'_> {
             })
             .collect();
         self.refusals.extend(refusals);
-    }
-
-    fn cedar_error(&mut self, id: &str, detail: &DetailedError, lead: &str) {
-        let Some(policy) = self.policies.iter().find(|policy| policy.id == id) else { return };
-        let text = self.files.texts.iter().find(|(path, _)| self.files.display(path) == policy.place.file);
-        let text = Text { file: &policy.place.file, text: text.map_or("", |(_, text)| text) };
-        let mut detail = detail.clone();
-        let prefix = format!("for policy `{id}`, ");
-        if let Some(rest) = detail.message.strip_prefix(&prefix) {
-            detail.message = rest.to_owned();
-        }
-        let finding = cedar_finding(text, &detail, lead);
-        self.findings.push(finding);
-    }
-
-    fn tables(&mut self, base: &SchemaBase, snapshot: &Snapshot) -> HashMap<QualifiedTable, Arc<Guarded>> {
-        let index = Index::of(&self.policies);
-        let mut checks = Checks::default();
-        // `orders` and `orders_v2` may be one dataset of one contract.
-        let mut same: HashMap<(*const crate::mesh::Product, usize), Arc<Guarded>> = HashMap::new();
-        let mut out = HashMap::new();
-        for (table, entry) in &snapshot.tables {
-            let key = (Arc::as_ptr(&entry.product), entry.dataset);
-            let guarded = same.entry(key).or_insert_with(|| Arc::new(self.guard(base, &index, entry, &mut checks)));
-            out.insert(table.clone(), Arc::clone(guarded));
-        }
-        self.report(checks);
-        out
-    }
-
-    fn guard(&self, base: &SchemaBase, index: &Index, entry: &TableEntry, checks: &mut Checks) -> Guarded {
-        let product = &entry.product.name;
-        let dataset = entry.dataset();
-        let name = dataset.name.as_str();
-        let refused = self.refusals.iter().find(|refusal| refusal.reach.rows(product, name));
-        if let Some(refusal) = refused {
-            return Guarded::new(entry.clone(), Some(refusal.why.clone()), Vec::new(), BTreeSet::new());
-        }
-        let indices: Vec<usize> = index
-            .near(product.domain.as_str(), &product.to_string())
-            .filter(|at| {
-                self.policies.get(*at).is_some_and(|policy| policy.is_about("read") && policy.reach.rows(product, name))
-            })
-            .collect();
-        let policies: Vec<&Stated> = indices.iter().filter_map(|at| self.policies.get(*at)).collect();
-        let others: BTreeSet<String> = policies.iter().flat_map(|policy| policy.mentions.row_types.clone()).collect();
-        let mut denied = None;
-        let checked = base
-            .dataset(product.domain.as_str(), dataset, &others)
-            .and_then(|schema| Ok((schema, PolicyStore::set(policies.iter().copied())?)));
-        match checked {
-            Err(why) => {
-                checks.schemas.push((format!("{}.{name}", product.domain), why.clone()));
-                denied = Some(why);
-            }
-            Ok((schema, set)) => {
-                let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
-                let shown = format!("{}.{name}", product.domain);
-                for error in result.validation_errors() {
-                    let id = error.policy_id().to_string();
-                    denied = Some(format!("policy `{id}` does not validate"));
-                    checks.failed.entry((id, detail_key(error))).or_insert_with(|| Failure::new(error)).push(&shown);
-                }
-                let impossible: HashSet<String> = result
-                    .validation_warnings()
-                    .filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)))
-                    .map(|warning| warning.policy_id().to_string())
-                    .collect();
-                for policy in &policies {
-                    let possible = checks.possible.entry(policy.id.clone()).or_default();
-                    *possible |= !impossible.contains(&policy.id);
-                }
-            }
-        }
-        for policy in &policies {
-            for (path, column) in paths(dataset) {
-                if cell_kind(&column.data_type).is_none() && policy.mentions.attributes.contains(&path.to_string()) {
-                    denied = Some(format!("policy `{}` reads `{path}`, which has no Cedar type", policy.id));
-                    let what = checks.untyped.entry((policy.id.clone(), path.to_string()));
-                    what.or_insert_with(|| format!("{}.{name}", product.domain));
-                }
-            }
-            if policy.is_permit() {
-                self.check_mask(entry, policy, checks);
-            }
-        }
-        Guarded::new(entry.clone(), denied, indices, others)
-    }
-
-    fn check_mask(&self, entry: &TableEntry, policy: &Stated, checks: &mut Checks) {
-        let dataset = entry.dataset();
-        for leaf in leaves(dataset).into_iter().filter(|leaf| !fits(policy.mask, &leaf.column.data_type)) {
-            let facts = CellFacts::new(&entry.product, &leaf.path, leaf.column);
-            let verdict = applies(&policy.pst, &facts);
-            if verdict != Applies::Never {
-                let shown = format!("{}.{}", entry.product.name.domain, dataset.name);
-                let misfits = checks.misfits.entry((policy.id.clone(), verdict == Applies::Can)).or_default();
-                misfits.push((shown, leaf.path));
-            }
-        }
-    }
-
-    fn report(&mut self, checks: Checks) {
-        for (dataset, why) in checks.schemas {
-            self.findings.push(
-                Diagnostic::error(Kind::Invalid, format!("dataset `{dataset}` has no Cedar schema: {why}"))
-                    .hint("the dataset is denied"),
-            );
-        }
-        let untyped: BTreeSet<String> = checks.untyped.keys().map(|(id, _)| id.clone()).collect();
-        for ((id, column), dataset) in checks.untyped {
-            let place = self.place_of(&id, &column);
-            let message =
-                format!("policy `{id}` reads `{column}` of `{dataset}`, whose type policies cannot ask about");
-            let mut finding = Diagnostic::error(Kind::Invalid, message)
-                .hint("floats, binary, times, maps and lists of anything but text are no attributes; decide by another column");
-            finding.place = place;
-            self.findings.push(finding);
-        }
-        for ((id, _), failure) in checks.failed {
-            // Said better above.
-            if !untyped.contains(&id) {
-                self.cedar_error(&id, &failure.detail, &format!("policy `{id}` does not fit {}", failure.datasets()));
-            }
-        }
-        for (id, possible) in checks.possible {
-            if !possible && let Some(policy) = self.policies.iter().find(|policy| policy.id == id) {
-                self.findings.push(
-                    Diagnostic::warning(Kind::Invalid, format!("policy `{id}` can never be satisfied"))
-                        .hint("a part of its condition is false for every row of every dataset it reaches")
-                        .at(policy.place.clone()),
-                );
-            }
-        }
-        for ((id, certain), misfits) in checks.misfits {
-            let Some(policy) = self.policies.iter().find(|policy| policy.id == id) else { continue };
-            let Some((dataset, column)) = misfits.first() else { continue };
-            let more =
-                if misfits.len() > 1 { format!(" and {} more columns", misfits.len() - 1) } else { String::new() };
-            let message =
-                format!("policy `{id}` offers `{}`, which does not fit `{column}` of `{dataset}`{more}", policy.mask);
-            let finding = if certain {
-                Diagnostic::error(Kind::Invalid, message)
-            } else {
-                Diagnostic::warning(Kind::Invalid, message)
-            };
-            self.findings.push(
-                finding
-                    .hint(
-                        "limit the policy to columns it fits, for example `when { context.column.name == \"…\" }`; \
-                           elsewhere the offer does not count",
-                    )
-                    .at(policy.place.clone()),
-            );
-        }
-    }
-
-    fn place_of(&self, id: &str, word: &str) -> Option<Place> {
-        let policy = self.policies.iter().find(|policy| policy.id == id)?;
-        let (_, text) = self.files.texts.iter().find(|(path, _)| self.files.display(path) == policy.place.file)?;
-        let text = Text { file: &policy.place.file, text };
-        let source = policy.cedar.to_string();
-        let start = text.text.find(source.trim())?;
-        let at = source.trim().find(&format!("resource.{word}")).map(|at| at + "resource.".len());
-        Some(at.map_or_else(|| policy.place.clone(), |at| text.place(start + at)))
-    }
-}
-
-/// Findings of many datasets, said once for each policy.
-#[derive(Default)]
-struct Checks {
-    schemas: Vec<(String, String)>,
-    failed: BTreeMap<(String, String), Failure>,
-    untyped: BTreeMap<(String, String), String>,
-    possible: BTreeMap<String, bool>,
-    misfits: BTreeMap<(String, bool), Vec<(String, ColumnPath)>>,
-}
-
-struct Failure {
-    detail: DetailedError,
-    first: Vec<String>,
-    count: usize,
-}
-
-/// The same mistake in the same place, whichever dataset shows it.
-fn detail_key(error: &cedar_policy::ValidationError) -> String {
-    let detail = DetailedError::from(error);
-    detail
-        .source_locations
-        .first()
-        .map_or(detail.message, |location| format!("{}..{}", location.loc.start, location.loc.end))
-}
-
-impl Failure {
-    fn new(error: &cedar_policy::ValidationError) -> Self {
-        Self { detail: DetailedError::from(error), first: Vec::new(), count: 0 }
-    }
-
-    fn push(&mut self, dataset: &str) {
-        if self.first.iter().any(|first| first == dataset) {
-            return;
-        }
-        self.count += 1;
-        if self.first.len() < 3 {
-            self.first.push(dataset.to_owned());
-        }
-    }
-
-    fn datasets(&self) -> String {
-        let named = self.first.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        match self.count - self.first.len() {
-            0 => named,
-            more => format!("{named} and {more} more datasets"),
-        }
-    }
-}
-
-/// Policies by what their heads anchor on.
-struct Index {
-    anywhere: Vec<usize>,
-    domains: HashMap<String, Vec<usize>>,
-    products: HashMap<String, Vec<usize>>,
-}
-
-impl Index {
-    fn of(policies: &[Stated]) -> Self {
-        let mut index = Self { anywhere: Vec::new(), domains: HashMap::new(), products: HashMap::new() };
-        for (at, policy) in policies.iter().enumerate() {
-            let list = match (&policy.reach.anchor, &policy.reach.only) {
-                (Anchor::Product(product), _) => index.products.entry(product.clone()).or_default(),
-                (Anchor::Domain(domain), _) => index.domains.entry(domain.clone()).or_default(),
-                (Anchor::Anything, Some(only)) if only.contains("::") => {
-                    let domain = only.split("::").next().unwrap_or_default();
-                    index.domains.entry(domain.to_owned()).or_default()
-                }
-                (Anchor::Anything, _) => &mut index.anywhere,
-            };
-            list.push(at);
-        }
-        index
-    }
-
-    fn near<'a>(&'a self, domain: &str, product: &str) -> impl Iterator<Item = usize> + 'a {
-        let domains = self.domains.get(domain).into_iter().flatten();
-        let products = self.products.get(product).into_iter().flatten();
-        self.anywhere.iter().chain(domains).chain(products).copied()
     }
 }
 

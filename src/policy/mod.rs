@@ -12,16 +12,20 @@ mod document;
 mod fit;
 mod lint;
 mod load;
+mod report;
 mod schema;
 mod scope;
 mod store;
+mod validate;
 mod vocabulary;
+
 // question → decision
 mod authorize;
 mod entities;
 mod literal;
 mod residual;
 mod simplify;
+
 // what crosses to the engine
 mod condition;
 mod decision;

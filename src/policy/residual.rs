@@ -18,7 +18,7 @@ pub(super) struct Row {
     /// Entities above the row, rendered: `Domain::"sales"`.
     pub ancestors: BTreeSet<String>,
     /// Its own entity type, `sales::orders`.
-    pub row_type: String,
+    pub kind: String,
 }
 
 type Outcome<T> = Result<T, String>;
@@ -151,7 +151,7 @@ impl Row {
     }
 
     fn member(&self, uid: &EntityUID, target: &Expr) -> Outcome<Condition> {
-        let known = uid.ty.to_string() == self.row_type;
+        let known = uid.ty.to_string() == self.kind;
         let is_in = |target: &EntityUID| uid == target || self.ancestors.contains(&target.to_string());
         match target {
             _ if !known => Err("the members of an entity other than the row are not known".to_owned()),
@@ -204,7 +204,7 @@ impl Row {
     /// The columns that a chain of attributes walks; nothing for the row itself.
     fn path(&self, expr: &Expr) -> Outcome<Option<ColumnPath>> {
         match expr {
-            Expr::Literal(CedarLiteral::EntityUID(uid)) if uid.ty.to_string() == self.row_type => Ok(None),
+            Expr::Literal(CedarLiteral::EntityUID(uid)) if uid.ty.to_string() == self.kind => Ok(None),
             Expr::GetAttr { expr, attr } => step(self.path(expr)?, attr).map(Some),
             other => Err(format!("`{other}` is not the row")),
         }

@@ -132,6 +132,12 @@ impl SchemaBase {
         self.schema(&actions, Some((&this, shape)), others)
     }
 
+    /// Some attributes of a dataset's rows, each by what Cedar knows of it.
+    pub fn attributes(dataset: &Dataset, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+        let columns = dataset.columns.iter().filter(|column| wanted(column.name.as_str()));
+        attributes(columns).into_iter().map(|(name, kind)| (name, kind.to_string())).collect()
+    }
+
     /// The schema for `discover`, `audit` and `edit` of products.
     pub fn products(&self, others: &BTreeSet<String>) -> Result<Schema, String> {
         let whole = json!({ "appliesTo": {
@@ -216,7 +222,7 @@ fn product_facts(named: bool) -> Value {
     record(&fields)
 }
 
-fn attributes(columns: &[Column]) -> Map<String, Value> {
+fn attributes<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Map<String, Value> {
     let mut out = Map::new();
     for column in columns {
         let Some(kind) = cell_kind(&column.data_type) else { continue };

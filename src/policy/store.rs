@@ -54,8 +54,6 @@ pub(super) struct Guarded {
 pub(super) struct Prepared {
     pub schema: Schema,
     pub row: Row,
-    /// Required columns, structs too: Cedar takes `has` on them for granted.
-    pub required: BTreeSet<String>,
 }
 
 impl PolicyStore {
@@ -116,9 +114,8 @@ impl Guarded {
             .collect();
         let ancestors =
             BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
-        let row = Row { columns, ancestors, row_type: row_type(domain.as_str(), dataset.name.as_str()) };
+        let row = Row { columns, ancestors, kind: row_type(domain.as_str(), dataset.name.as_str()) };
         let schema = base.dataset(domain.as_str(), dataset, &self.others)?;
-        let required = paths(dataset).into_iter().filter(|(_, column)| column.required);
-        Ok(Prepared { schema, row, required: required.map(|(path, _)| path.to_string()).collect() })
+        Ok(Prepared { schema, row })
     }
 }

@@ -7,7 +7,7 @@ use crate::mesh::Snapshot;
 use crate::name::{DomainName, QualifiedProduct};
 
 use super::schema::{cell_kind, leaves, paths, row_type};
-use super::scope::Reach;
+use super::scope::{Anchor, Reach};
 
 /// One dataset of one version of a product, whether or not it is served.
 #[derive(Debug)]
@@ -32,16 +32,19 @@ pub(super) struct Vocabulary {
     pub broken: BTreeSet<String>,
     pub datasets: Vec<Known>,
     by_row_type: HashMap<String, Vec<usize>>,
+    by_domain: HashMap<String, Vec<usize>>,
 }
 
 impl Vocabulary {
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut datasets = Vec::new();
         let mut by_row_type: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_domain: HashMap<String, Vec<usize>> = HashMap::new();
         for product in &snapshot.products {
             for dataset in &product.contract.datasets {
                 let row = row_type(product.name.domain.as_str(), dataset.name.as_str());
                 by_row_type.entry(row).or_default().push(datasets.len());
+                by_domain.entry(product.name.domain.to_string()).or_default().push(datasets.len());
                 datasets.push(known(&product.name, dataset));
             }
         }
@@ -55,22 +58,27 @@ impl Vocabulary {
             broken: words(snapshot.faults.iter().map(|fault| &fault.domain).collect::<BTreeSet<&DomainName>>()),
             datasets,
             by_row_type,
+            by_domain,
         }
     }
 
     /// The datasets whose rows a policy can bear on.
     pub fn reached<'a>(&'a self, reach: &'a Reach) -> Box<dyn Iterator<Item = &'a Known> + 'a> {
-        match &reach.only {
-            Some(only) => Box::new(
-                self.by_row_type
-                    .get(only)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|index| self.datasets.get(*index))
-                    .filter(|known| reach.rows(&known.product, &known.dataset)),
-            ),
-            None => Box::new(self.datasets.iter().filter(|known| reach.rows(&known.product, &known.dataset))),
-        }
+        let listed = match (&reach.only, &reach.anchor) {
+            (Some(only), _) => self.by_row_type.get(only),
+            (None, Anchor::Domain(domain)) => self.by_domain.get(domain),
+            (None, Anchor::Product(product)) => {
+                product.split_once('.').and_then(|(domain, _)| self.by_domain.get(domain))
+            }
+            (None, Anchor::Anything) => return Box::new(self.datasets.iter()),
+        };
+        Box::new(
+            listed
+                .into_iter()
+                .flatten()
+                .filter_map(|index| self.datasets.get(*index))
+                .filter(|known| reach.rows(&known.product, &known.dataset)),
+        )
     }
 }
 

@@ -275,7 +275,10 @@ pub fn files(text: &str) -> Files {
     let mut files = Files::default();
     let mut current = String::new();
     for line in text.lines() {
-        let path = line.trim().strip_prefix("// ").filter(|path| path.ends_with(".cedar"));
+        let path = line
+            .trim()
+            .strip_prefix("// ")
+            .filter(|path| path.rsplit_once('.').is_some_and(|(_, kind)| kind == "cedar"));
         if let Some(path) = path {
             current = path.trim_start_matches("catalogs/").to_owned();
         } else if !current.is_empty() {

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod closed;
+mod docs;
 mod fixture;
 mod rewrites;
 mod scale;

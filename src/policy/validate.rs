@@ -1,0 +1,190 @@
+//! Every policy against every dataset it reaches, by Cedar's strict validator.
+//!
+//! A policy sees of a dataset only the columns it names, so datasets that look alike to the same policies are validated
+//! once: ten thousand products need as many validations as there are ways in which policies can tell them apart.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{ValidationMode, ValidationWarning, Validator};
+
+use super::document::Stated;
+use super::fit::{Applies, CellFacts, applies, fits};
+use super::report::{Report, Verdict};
+use super::schema::{SchemaBase, cell_kind, leaves, paths, row_type};
+use super::scope::Anchor;
+use super::store::{Guarded, PolicyStore, Refusal};
+use crate::contract::Dataset;
+use crate::mesh::{Product, Snapshot, TableEntry};
+use crate::name::QualifiedTable;
+
+pub(super) struct Checked {
+    pub tables: HashMap<QualifiedTable, Arc<Guarded>>,
+    pub report: Report,
+}
+
+pub(super) fn validate(base: &SchemaBase, snapshot: &Snapshot, policies: &[Stated], refusals: &[Refusal]) -> Checked {
+    let mut check = Check {
+        base,
+        policies,
+        refusals,
+        index: Index::of(policies),
+        verdicts: HashMap::new(),
+        report: Report::default(),
+    };
+    // `orders` and `orders_v2` may be one dataset of one contract.
+    let mut same: HashMap<(*const Product, usize), Arc<Guarded>> = HashMap::new();
+    let mut tables = HashMap::new();
+    for (table, entry) in &snapshot.tables {
+        let key = (Arc::as_ptr(&entry.product), entry.dataset);
+        let guarded = same.entry(key).or_insert_with(|| Arc::new(check.guard(entry)));
+        tables.insert(table.clone(), Arc::clone(guarded));
+    }
+    Checked { tables, report: check.report }
+}
+
+struct Check<'a> {
+    base: &'a SchemaBase,
+    policies: &'a [Stated],
+    refusals: &'a [Refusal],
+    index: Index,
+    verdicts: HashMap<Likeness, Arc<Verdict>>,
+    report: Report,
+}
+
+/// All that validation can depend on.
+#[derive(PartialEq, Eq, Hash)]
+struct Likeness {
+    policies: Vec<usize>,
+    /// The attributes that those policies name, as Cedar sees them.
+    attributes: BTreeMap<String, String>,
+    /// The row type, where a policy names it.
+    row_type: Option<String>,
+}
+
+impl Check<'_> {
+    fn guard(&mut self, entry: &TableEntry) -> Guarded {
+        let product = &entry.product.name;
+        let dataset = entry.dataset();
+        let name = dataset.name.as_str();
+        let shown = format!("{}.{name}", product.domain);
+        if let Some(refusal) = self.refusals.iter().find(|refusal| refusal.reach.rows(product, name)) {
+            return Guarded::new(entry.clone(), Some(refusal.why.clone()), Vec::new(), BTreeSet::new());
+        }
+        let all = self.policies;
+        let reaches =
+            |at: &usize| all.get(*at).is_some_and(|policy| policy.is_about("read") && policy.reach.rows(product, name));
+        let indices: Vec<usize> =
+            self.index.near(product.domain.as_str(), &product.to_string()).filter(reaches).collect();
+        let policies: Vec<&Stated> = indices.iter().filter_map(|at| all.get(*at)).collect();
+        let others: BTreeSet<String> =
+            policies.iter().flat_map(|policy| policy.mentions.row_types.iter().cloned()).collect();
+        let mut denied = None;
+        let verdict = self.verdict(product.domain.as_str(), dataset, &indices, &policies, &others);
+        match verdict {
+            Err(why) => {
+                self.report.no_schema(&shown, &why);
+                denied = Some(why);
+            }
+            Ok(verdict) => {
+                if let Some(id) = verdict.failed().next() {
+                    denied = Some(format!("policy `{id}` does not validate"));
+                }
+                self.report.validated(&shown, &policies, &verdict);
+            }
+        }
+        let untyped = paths(dataset).into_iter().filter(|(_, column)| cell_kind(&column.data_type).is_none());
+        for path in untyped.map(|(path, _)| path.to_string()) {
+            for policy in policies.iter().filter(|policy| policy.mentions.attributes.contains(&path)) {
+                denied = Some(format!("policy `{}` reads `{path}`, which has no Cedar type", policy.id));
+                self.report.untyped(&policy.id, &path, &shown);
+            }
+        }
+        for policy in policies.iter().filter(|policy| policy.is_permit()) {
+            self.check_mask(entry, policy, &shown);
+        }
+        Guarded::new(entry.clone(), denied, indices, others)
+    }
+
+    fn verdict(
+        &mut self,
+        domain: &str,
+        dataset: &Dataset,
+        indices: &[usize],
+        policies: &[&Stated],
+        others: &BTreeSet<String>,
+    ) -> Result<Arc<Verdict>, String> {
+        let row = row_type(domain, dataset.name.as_str());
+        let whole = policies.iter().any(|policy| policy.mentions.whole_row);
+        let is_named = |name: &str| whole || policies.iter().any(|policy| policy.mentions.names_column(name));
+        let key = Likeness {
+            policies: indices.to_vec(),
+            attributes: SchemaBase::attributes(dataset, is_named),
+            row_type: others.contains(&row).then_some(row),
+        };
+        if let Some(verdict) = self.verdicts.get(&key) {
+            return Ok(Arc::clone(verdict));
+        }
+        let schema = self.base.dataset(domain, dataset, others)?;
+        let set = PolicyStore::set(policies.iter().copied())?;
+        let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        let errors = result.validation_errors();
+        let impossible: HashSet<String> = result
+            .validation_warnings()
+            .filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)))
+            .map(|warning| warning.policy_id().to_string())
+            .collect();
+        let verdict = Arc::new(Verdict {
+            errors: errors.map(|error| (error.policy_id().to_string(), DetailedError::from(error))).collect(),
+            impossible,
+        });
+        self.verdicts.insert(key, Arc::clone(&verdict));
+        Ok(verdict)
+    }
+
+    fn check_mask(&mut self, entry: &TableEntry, policy: &Stated, shown: &str) {
+        if policy.fits_everything() {
+            return;
+        }
+        for leaf in leaves(entry.dataset()).into_iter().filter(|leaf| !fits(policy.mask, &leaf.column.data_type)) {
+            let facts = CellFacts::new(&entry.product, &leaf.path, leaf.column);
+            match applies(&policy.pst, &facts) {
+                Applies::Never => {}
+                verdict => self.report.misfit(&policy.id, verdict == Applies::Can, shown, leaf.path),
+            }
+        }
+    }
+}
+
+/// Policies by what their heads anchor on.
+struct Index {
+    anywhere: Vec<usize>,
+    domains: HashMap<String, Vec<usize>>,
+    products: HashMap<String, Vec<usize>>,
+}
+
+impl Index {
+    fn of(policies: &[Stated]) -> Self {
+        let mut index = Self { anywhere: Vec::new(), domains: HashMap::new(), products: HashMap::new() };
+        for (at, policy) in policies.iter().enumerate() {
+            let list = match (&policy.reach.anchor, &policy.reach.only) {
+                (Anchor::Product(product), _) => index.products.entry(product.clone()).or_default(),
+                (Anchor::Domain(domain), _) => index.domains.entry(domain.clone()).or_default(),
+                (Anchor::Anything, Some(only)) if only.contains("::") => {
+                    let domain = only.split("::").next().unwrap_or_default();
+                    index.domains.entry(domain.to_owned()).or_default()
+                }
+                (Anchor::Anything, _) => &mut index.anywhere,
+            };
+            list.push(at);
+        }
+        index
+    }
+
+    fn near<'a>(&'a self, domain: &str, product: &str) -> impl Iterator<Item = usize> + 'a {
+        let domains = self.domains.get(domain).into_iter().flatten();
+        let products = self.products.get(product).into_iter().flatten();
+        self.anywhere.iter().chain(domains).chain(products).copied()
+    }
+}
