@@ -24,6 +24,9 @@ mod scan;
 mod statistics;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use project::{ColumnExposure, column_exposures, visible_schema};
 pub use scan::ProductScan;
 pub use table::GovernedTable;
