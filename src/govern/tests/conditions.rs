@@ -95,8 +95,8 @@ async fn ids(offers: &[Condition], caps: &[Condition], drift: &[(&str, Vec<bool>
 
 /// Rows that a permit with this condition shows, and rows that a forbid with it leaves.
 async fn check(condition: Condition, permitted: &[&str], left_by_forbid: &[&str]) {
-    assert_eq!(ids(&[condition.clone()], &[], &[]).await, permitted, "permit {condition:?}");
-    assert_eq!(ids(&[ALWAYS], &[condition.clone()], &[]).await, left_by_forbid, "forbid {condition:?}");
+    assert_eq!(ids(std::slice::from_ref(&condition), &[], &[]).await, permitted, "permit {condition:?}");
+    assert_eq!(ids(&[ALWAYS], std::slice::from_ref(&condition), &[]).await, left_by_forbid, "forbid {condition:?}");
 }
 
 fn not(condition: Condition) -> Condition {
@@ -126,7 +126,7 @@ async fn a_broken_promise_hides_under_permit_and_forbid_and_negation() {
 async fn drift_hides_whatever_the_condition_says() {
     let drift = [("number", vec![false, false, true, false])];
     let small = given("number", compare(Op::Less, "number", long(9)));
-    assert_eq!(ids(&[small.clone()], &[], &drift).await, ["1", "4"]);
+    assert_eq!(ids(std::slice::from_ref(&small), &[], &drift).await, ["1", "4"]);
     assert_eq!(ids(&[not(small.clone())], &[], &drift).await, ["2"], "row 3 is not taken for absent");
     assert_eq!(ids(&[ALWAYS], &[small], &drift).await, ["2"], "a forbid does not vanish because a value is bad");
     assert_eq!(ids(&[ALWAYS], &[is("region", "US")], &drift).await, ["1", "3"], "only what a policy reads matters");
@@ -257,7 +257,7 @@ async fn what_cannot_be_compiled_denies() {
         compare(Op::Equal, "nosuch", long(1)),
         Condition::Column(path("id")),
     ] {
-        let rules = exposed(vec![rules("id", vec![rule("clear", &[condition.clone()])], vec![])]);
+        let rules = exposed(vec![rules("id", vec![rule("clear", std::slice::from_ref(&condition))], vec![])]);
         let table = crate::govern::GovernedTable::new(entry(float.clone()), rules, Arc::new(broken()), None, false);
         assert!(table.is_none(), "{condition:?}");
     }

@@ -2,6 +2,6 @@
 
 mod cells;
 mod conditions;
-mod fixture;
+pub mod fixture;
 mod pruning;
 mod twins;
