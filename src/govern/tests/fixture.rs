@@ -163,17 +163,29 @@ pub fn broken() -> Opened {
 
 /// One Parquet file in an in-memory store, with row groups of the given size.
 pub async fn parquet(batch: RecordBatch, group: usize, config: SessionConfig) -> Opened {
-    let mut bytes = Vec::new();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    files(&[("orders.parquet", batch)], group, config, ParquetReadOptions::default()).await
+}
+
+/// Parquet files in an in-memory store.
+pub async fn files(
+    files: &[(&str, RecordBatch)],
+    group: usize,
+    config: SessionConfig,
+    options: ParquetReadOptions<'_>,
+) -> Opened {
     let store = Arc::new(InMemory::new());
-    store.put(&"orders.parquet".into(), PutPayload::from(bytes)).await.unwrap();
+    for (name, batch) in files {
+        let mut bytes = Vec::new();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+        writer.write(batch).unwrap();
+        writer.close().unwrap();
+        store.put(&format!("orders/{name}").into(), PutPayload::from(bytes)).await.unwrap();
+    }
     let context = SessionContext::new_with_config(config);
     let url = ObjectStoreUrl::parse("mem://bucket").unwrap();
     context.register_object_store(url.as_ref(), store as Arc<dyn ObjectStore>);
-    let frame = context.read_parquet("mem://bucket/orders.parquet", ParquetReadOptions::default()).await.unwrap();
+    let frame = context.read_parquet("mem://bucket/orders/", options).await.unwrap();
     let plan = frame.logical_plan().clone();
     Opened { plan, session: Arc::new(PrivateSession::for_tests(context.state())), drift: BTreeMap::new(), fails: false }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::*;
 use arrow::datatypes::DataType;
 use datafusion::physical_plan::{ExecutionPlan, collect};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
 use super::fixture::*;
 use crate::contract::Column;
@@ -98,6 +98,24 @@ async fn a_leakproof_predicate_prunes_and_another_does_not() {
     assert_eq!(read(&masked, "select amount from orders where id = 4100").await, (100, 5_000));
     let restricted = context(&is("region", "EU"), "clear", true).await;
     assert_eq!(read(&restricted, "select amount from orders where id = 4100").await, (1, 5_000));
+}
+
+#[tokio::test]
+async fn a_predicate_on_a_partition_column_reads_only_that_partition() {
+    let file = |from: i64| {
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 1_000));
+        RecordBatch::try_from_iter_with_nullable([("id", ids, true)]).unwrap()
+    };
+    let years = [("order_year=2023/a.parquet", file(0)), ("order_year=2024/a.parquet", file(1_000))];
+    let by_year = vec![("order_year".to_owned(), DataType::Int32)];
+    let options = ParquetReadOptions::default().table_partition_cols(by_year);
+    let opened = files(&years, 500, private_config(), options).await;
+    let columns = vec![column("id", DataType::Int64, true), column("order_year", DataType::Int32, true)];
+    let all = |at: &str| rules(at, vec![rule("clear", &[ALWAYS])], vec![]);
+    let context = client(governed(columns, exposed(vec![all("id"), all("order_year")]), opened));
+    assert_eq!(read(&context, "select id from orders where order_year = 2024").await, (1_000, 1_000));
+    assert_eq!(read(&context, "select id from orders where order_year = 2024 and id < 1200").await, (200, 500));
+    assert_eq!(read(&context, "select id from orders where order_year > 2024").await, (0, 0));
 }
 
 #[tokio::test]

@@ -220,6 +220,20 @@ async fn an_answer_is_that_over_a_copy_of_the_visible_rows() {
 }
 
 #[tokio::test]
+async fn statistics_in_plans_are_those_of_the_contract() {
+    let (_, rows) = conditions().remove(0);
+    let mut plans = Vec::new();
+    for harmful in [false, true] {
+        let context = ana(harmful, 2, &rows, private_config()).await;
+        query(&context, "set datafusion.explain.show_statistics = true").await.unwrap();
+        plans.push(query(&context, "explain select order_id from orders where amount > 7").await.unwrap());
+    }
+    assert_eq!(plans[0], plans[1]);
+    let text = plans[0].join("\n");
+    assert!(text.contains("Rows=Inexact(1024)") && !text.contains("Min="), "{text}");
+}
+
+#[tokio::test]
 async fn partitions_and_batches_do_not_follow_hidden_rows() {
     async fn boundaries(batch: RecordBatch, group: usize) -> Vec<Vec<usize>> {
         let (_, rows) = conditions().remove(0);
