@@ -19,6 +19,12 @@ impl PrivateSession {
         Self { state }
     }
 
+    /// A session over a state of the test's own making.
+    #[cfg(test)]
+    pub(crate) fn for_tests(state: SessionState) -> Self {
+        Self::new(state)
+    }
+
     /// For planning leaf plans.
     pub fn state(&self) -> &SessionState {
         &self.state

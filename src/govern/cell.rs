@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, StructArray, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int32Type};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -81,6 +81,14 @@ impl ScalarUDFImpl for Show {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let output = args.return_field.data_type().clone();
+        if let [value, ColumnarValue::Scalar(ScalarValue::Int32(Some(step)))] = args.args.as_slice()
+            && let Some(step) = usize::try_from(*step).ok().and_then(|step| self.steps.get(step))
+            && *step != Shown::CLEAR
+        {
+            // All rows show the same: the mask's own buffers will do.
+            let value = value.to_array(args.number_rows)?;
+            return Ok(ColumnarValue::Array(mask::apply(*step, &value, &|_| true, &self.key, self.text)));
+        }
         let arrays = args.args.into_iter().map(|arg| arg.into_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
         let [value, step] = arrays.as_slice() else { return internal_err!("a mask takes a value and a step") };
         self.evaluate(value, step, &output).map(ColumnarValue::Array)

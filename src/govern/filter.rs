@@ -333,9 +333,14 @@ impl<'a> Reads<'a> {
             Condition::Not(inner) => self.condition(inner),
             Condition::And(parts) | Condition::Or(parts) => parts.iter().for_each(|part| self.condition(part)),
             Condition::If(test, then, otherwise) => {
-                [test, then, otherwise].into_iter().for_each(|part| self.condition(part))
+                for part in [test, then, otherwise] {
+                    self.condition(part);
+                }
             }
-            Condition::Compare(_, left, right) => [left, right].into_iter().for_each(|term| self.root(term)),
+            Condition::Compare(_, left, right) => {
+                self.root(left);
+                self.root(right);
+            }
             Condition::OneOf(term, _) | Condition::Like(term, _) => self.root(term),
             Condition::Has(path)
             | Condition::Column(path)
@@ -362,7 +367,8 @@ impl<'a> Reads<'a> {
                 self.columns.insert(path);
             }
             Term::Add(left, right) | Term::Subtract(left, right) | Term::Multiply(left, right) => {
-                [left, right].into_iter().for_each(|term| self.term(term));
+                self.term(left);
+                self.term(right);
             }
             Term::Negate(inner) => self.term(inner),
         }

@@ -19,8 +19,8 @@ pub(super) fn is_leakproof(predicate: &Expr, visible: &Schema, passing: &HashSet
         // A boolean column.
         Expr::Column(_) => column(predicate) == Some(&DataType::Boolean),
         Expr::Literal(ScalarValue::Boolean(_), _) => true,
-        Expr::Not(inner) => again(inner),
-        Expr::IsTrue(inner)
+        Expr::Not(inner)
+        | Expr::IsTrue(inner)
         | Expr::IsNotTrue(inner)
         | Expr::IsFalse(inner)
         | Expr::IsNotFalse(inner)

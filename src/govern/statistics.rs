@@ -41,8 +41,10 @@ fn distinct(contract: &Contract, dataset: &Dataset, column: &ColumnName) -> Opti
     // A foreign key has as many values as the key it points to, where that stands in the same contract.
     dataset.references.iter().find_map(|reference| {
         let at = reference.columns.iter().position(|referring| referring == column)?;
-        let (table, target) = reference.targets.get(at)?.rsplit_once('.')?;
-        let referred = contract.datasets.iter().find(|other| other.name.as_str() == table)?;
+        let mut words = reference.targets.get(at)?.rsplit('.');
+        let (target, table) = (words.next()?, words.next()?);
+        let here = words.next().is_none_or(|domain| domain == contract.domain.as_str()) && words.next().is_none();
+        let referred = contract.datasets.iter().find(|other| here && other.name.as_str() == table)?;
         let keys = referred.primary_key();
         (keys.len() == 1 && keys.first()?.name.as_str() == target).then(|| rows(referred))
     })
@@ -61,4 +63,38 @@ pub(super) fn share(whole: &Statistics, parts: usize) -> Statistics {
         }
     }
     share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::KeyReference;
+    use crate::govern::tests::fixture;
+    use arrow::datatypes::{DataType, Field};
+
+    #[test]
+    fn keys_count_as_declared_and_nothing_else_does() {
+        let mut id = fixture::column("order_id", DataType::Int64, true);
+        id.primary_key = Some(1);
+        let mut contract = (*fixture::entry(vec![id.clone()]).product.contract).clone();
+        let mut line = fixture::column("line_no", DataType::Int64, true);
+        line.primary_key = Some(2);
+        let mut lines = contract.datasets[0].clone();
+        (lines.columns, lines.row_count) = (vec![id, line], None);
+        lines.name = "order_lines".parse().unwrap();
+        lines.references = vec![KeyReference {
+            columns: vec!["order_id".parse().unwrap()],
+            targets: vec!["sales.orders.order_id".to_owned(), "ignored".to_owned()],
+        }];
+        contract.datasets.push(lines.clone());
+        let visible = Schema::new(["order_id", "line_no"].map(|name| Field::new(name, DataType::Int64, true)).to_vec());
+        let counts = |statistics: &Statistics| {
+            let distinct = statistics.column_statistics.iter().map(|column| column.distinct_count);
+            (statistics.num_rows, distinct.collect::<Vec<_>>())
+        };
+        let whole = declared(&contract, &lines, &visible);
+        assert_eq!(counts(&whole), (Precision::Inexact(1 << 20), vec![Precision::Inexact(1_024), Precision::Absent]));
+        let part = share(&whole, 2_048);
+        assert_eq!(counts(&part), (Precision::Inexact(512), vec![Precision::Inexact(512), Precision::Absent]));
+    }
 }

@@ -54,8 +54,8 @@ impl GovernedTable {
             return None;
         }
         let compiler = Compiler { dataset, drift: Drift::new() };
-        let compiled = view.parts.iter().try_for_each(|part| part.expr(&compiler, &key).map(drop));
-        if let Err(error) = compiled.and_then(|()| compiler.rows(&view.rows).map(drop)) {
+        let checked = view.parts.iter().try_for_each(|part| part.expr(&compiler, &key).map(drop));
+        if let Err(error) = checked.and_then(|()| compiler.rows(&view.rows).map(drop)) {
             tracing::error!(target: "meshgate::product", product = %entry.table, detail = %error, "dataset denied");
             return None;
         }
@@ -111,7 +111,9 @@ impl GovernedTable {
             exprs.push(expr.alias(part.column.name.as_str()));
         }
         let filter = (!filters.is_empty()).then(|| all(filters));
-        Ok(Private { filter, columns: exprs, limit })
+        let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested());
+        let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
+        Ok(Private { promised, filter, columns: exprs, limit })
     }
 }
 

@@ -21,10 +21,11 @@ pub(super) fn injected(
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let inject = Inject { child: Arc::clone(plan), filters: filters.to_vec() };
     let pushed = FilterPushdown::new_post_optimization().optimize(Arc::new(inject), config)?;
-    match pushed.children().as_slice() {
-        [child] => Ok(Arc::clone(child)),
-        _ => internal_err!("a dynamic filter replaced the plan it was let into"),
-    }
+    let children = pushed.children();
+    let [child] = children.as_slice() else {
+        return internal_err!("a dynamic filter replaced the plan it was let into");
+    };
+    Ok(Arc::clone(child))
 }
 
 /// A node that exists only while the filters travel.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -36,6 +36,8 @@ use crate::source::RawTable;
 
 /// What runs below the policy, over the opened dataset's columns under the name [`BASE`].
 pub(in crate::govern) struct Private {
+    /// The contract's columns, which policies read as they are promised; structs are checked where they are shown.
+    pub promised: Vec<(String, DataType)>,
     /// Policy and leakproof predicates.
     pub filter: Option<Expr>,
     pub columns: Vec<Expr>,
@@ -47,6 +49,12 @@ impl Private {
     async fn plan(self, raw: &RawTable) -> Result<Arc<dyn ExecutionPlan>> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reaches data, and only below the policy")]
         let base = raw.expose_raw().clone();
+        for (name, data_type) in &self.promised {
+            let field = base.schema().field_with_unqualified_name(name)?;
+            if field.data_type() != data_type {
+                return internal_err!("`{name}` was opened as {} where {data_type} is promised", field.data_type());
+            }
+        }
         let mut plan = LogicalPlanBuilder::from(base).alias(BASE)?;
         if let Some(filter) = self.filter {
             plan = plan.filter(filter)?;

@@ -29,13 +29,17 @@ pub(super) fn rechunked(input: SendableRecordBatchStream, schema: SchemaRef, row
                 if ended {
                     return Ok(None);
                 }
-                match input.next().await {
-                    Some(batch) => coalescer.push_batch(relabelled(&batch?, &schema)?)?,
-                    None => {
-                        coalescer.finish_buffered_batch()?;
-                        ended = true;
-                    }
+                let Some(batch) = input.next().await else {
+                    coalescer.finish_buffered_batch()?;
+                    ended = true;
+                    continue;
+                };
+                let batch = relabelled(&batch?, &schema)?;
+                // A batch of just the size, with nothing before it, need not be copied.
+                if batch.num_rows() == rows && coalescer.is_empty() {
+                    return Ok(Some((batch, (input, coalescer, ended))));
                 }
+                coalescer.push_batch(batch)?;
             }
         }
     });
