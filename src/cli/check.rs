@@ -1,10 +1,24 @@
 //! `meshgate check`: every finding of a catalog folder, for people and for CI.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity, render_all, render_human};
 use crate::mesh::{Files, Snapshot, load};
+use crate::policy::PolicyStore;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder with `mesh.yaml`, `governance/` and one folder for each domain.
+    #[arg(default_value = "catalogs")]
+    folder: PathBuf,
+}
+
+/// Contracts and policies, on standard output.
+pub fn command(args: &Args) -> u8 {
+    let policies = |files: &Files, snapshot: &Snapshot| PolicyStore::load(files, snapshot).findings().to_vec();
+    run(&args.folder, &policies, &mut std::io::stdout().lock())
+}
 
 /// Loads a folder and tells all findings, those of `more_findings` (the policies) among them. Answers the exit code: 0, or 1 for
 /// any error; warnings alone are 0.

@@ -48,7 +48,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Sql(args) => on_runtime(sql::run(args)),
         Command::Check(args) => check::command(&args),
-        Command::User(args) => user::run(args),
+        Command::User(args) => user::run(&args),
     }
 }
 

@@ -41,7 +41,8 @@ async fn serve_config(args: &Args) -> Result<()> {
     let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
     say(&format!("meshgate serves the mesh `{}` on grpc://{address}", gateway.mesh()));
     let verification = gateway.verify_in_background();
-    let ended = serve(listener, gateway.service(), Duration::from_secs(config.listen.drain_seconds), stop_signal()).await;
+    let ended =
+        serve(listener, gateway.service(), Duration::from_secs(config.listen.drain_seconds), stop_signal()).await;
     verification.abort();
     ended
 }

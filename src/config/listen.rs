@@ -33,7 +33,10 @@ impl Listen {
         }
         Err(Diagnostic::error(
             Kind::Invalid,
-            format!("`listen.address = \"{}\"` would send passwords and data over the network unencrypted", self.address),
+            format!(
+                "`listen.address = \"{}\"` would send passwords and data over the network unencrypted",
+                self.address
+            ),
         )
         .hint("listen on 127.0.0.1")
         .hint("or set `listen.allow_plaintext_network = true` where the network is private"))

@@ -27,7 +27,10 @@ impl InformationSchema {
             ("schemata", system_table(view, &["catalog_name", "schema_name"], schemata)),
             ("tables", system_table(view, &["table_catalog", "table_schema", "table_name", "table_type"], tables)),
             ("columns", columns_table(view)),
-            ("views", system_table(view, &["table_catalog", "table_schema", "table_name", "definition"], |_| Vec::new())),
+            (
+                "views",
+                system_table(view, &["table_catalog", "table_schema", "table_name", "definition"], |_| Vec::new()),
+            ),
         ];
         Self { tables: tables.into() }
     }

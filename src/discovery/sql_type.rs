@@ -26,8 +26,15 @@ pub fn sql_type_name(data_type: &DataType) -> String {
         }
         DataType::Date32 | DataType::Date64 => "DATE".to_owned(),
         DataType::Time32(_) | DataType::Time64(_) => "TIME".to_owned(),
-        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, zone) => {
-            if zone.is_some() { "TIMESTAMP WITH TIME ZONE".to_owned() } else { "TIMESTAMP".to_owned() }
+        DataType::Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            zone,
+        ) => {
+            if zone.is_some() {
+                "TIMESTAMP WITH TIME ZONE".to_owned()
+            } else {
+                "TIMESTAMP".to_owned()
+            }
         }
         DataType::Interval(_) | DataType::Duration(_) => "INTERVAL".to_owned(),
         DataType::Dictionary(_, value) => sql_type_name(value),

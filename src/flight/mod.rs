@@ -25,6 +25,6 @@ pub use service::{Gateway, service};
 pub use wire_schema::wire_schema;
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod egress_tests;
+#[cfg(test)]
+mod tests;

@@ -93,12 +93,7 @@ impl Gateway {
 
     /// The Flight service; each call joins the same sessions.
     pub fn service(&self) -> FlightServiceServer<flight::Gateway<Sessions>> {
-        flight::service(
-            Arc::clone(&self.sessions),
-            Arc::clone(&self.authenticator),
-            &self.limits,
-            self.clock.clone(),
-        )
+        flight::service(Arc::clone(&self.sessions), Arc::clone(&self.authenticator), &self.limits, self.clock.clone())
     }
 
     /// Opens every dataset once, so that broken ones are known before somebody asks.
@@ -162,9 +157,8 @@ impl Gateway {
 fn first(findings: Vec<Diagnostic>) -> Diagnostic {
     let more = findings.len().saturating_sub(1);
     let error = findings.into_iter().find(|finding| finding.severity == Severity::Error);
-    let error = error.unwrap_or_else(|| {
-        Diagnostic::error(crate::diagnostic::Kind::Internal, "the catalogs could not be loaded")
-    });
+    let error = error
+        .unwrap_or_else(|| Diagnostic::error(crate::diagnostic::Kind::Internal, "the catalogs could not be loaded"));
     if more == 0 { error } else { error.hint(format!("`meshgate check` shows {more} more findings")) }
 }
 

@@ -24,6 +24,9 @@ mod scan;
 mod statistics;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 // what a principal sees of the mesh
 mod catalog;
 mod gate;

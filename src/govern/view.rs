@@ -92,10 +92,8 @@ impl PrincipalView {
     }
 
     fn entry(&self, domain: &str, table: &str) -> Option<TableEntry> {
-        let name = QualifiedTable {
-            domain: domain.parse::<DomainName>().ok()?,
-            table: table.parse::<DatasetName>().ok()?,
-        };
+        let name =
+            QualifiedTable { domain: domain.parse::<DomainName>().ok()?, table: table.parse::<DatasetName>().ok()? };
         self.generation.snapshot().tables.get(&name).cloned()
     }
 

@@ -22,8 +22,11 @@ impl Files {
     /// `NotFound` when the folder is missing, `Invalid` for a file that is not UTF-8 or larger than 4 MiB.
     pub fn read(root: &Path) -> Result<Self> {
         if !root.is_dir() {
-            return Err(Diagnostic::error(Kind::NotFound, format!("there is no catalog folder at `{}`", root.display()))
-                .hint("name the folder that holds `mesh.yaml`"));
+            return Err(Diagnostic::error(
+                Kind::NotFound,
+                format!("there is no catalog folder at `{}`", root.display()),
+            )
+            .hint("name the folder that holds `mesh.yaml`"));
         }
         let mut files = Self { root: root.display().to_string(), texts: BTreeMap::new() };
         files.walk(root, root)?;
@@ -32,7 +35,11 @@ impl Files {
 
     /// How findings name a file.
     pub fn display(&self, relative: &str) -> String {
-        if self.root.is_empty() { relative.to_owned() } else { format!("{}/{relative}", self.root.trim_end_matches('/')) }
+        if self.root.is_empty() {
+            relative.to_owned()
+        } else {
+            format!("{}/{relative}", self.root.trim_end_matches('/'))
+        }
     }
 
     fn walk(&mut self, root: &Path, folder: &Path) -> Result<()> {

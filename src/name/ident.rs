@@ -16,9 +16,8 @@ pub struct NameError {
 const MAX_LENGTH: usize = 128;
 
 /// Words that Cedar or the gateway keeps for itself; a domain or dataset of that name could not be spoken of.
-const RESERVED: [&str; 12] = [
-    "in", "is", "has", "like", "if", "then", "else", "true", "false", "meshgate", "information_schema", "governance",
-];
+const RESERVED: [&str; 12] =
+    ["in", "is", "has", "like", "if", "then", "else", "true", "false", "meshgate", "information_schema", "governance"];
 
 fn identifier(what: &'static str, text: &str) -> Result<String, NameError> {
     let fail = |why, hint: String| Err(NameError { what, given: shorten(text), why, hint });
@@ -140,7 +139,10 @@ mod tests {
             assert!(bad.parse::<DomainName>().is_err(), "{bad}");
         }
         let error = "Order Lines".parse::<DatasetName>().unwrap_err();
-        assert_eq!(error.to_string(), "`Order Lines` is not a valid dataset name: it is not a lower-case SQL identifier");
+        assert_eq!(
+            error.to_string(),
+            "`Order Lines` is not a valid dataset name: it is not a lower-case SQL identifier"
+        );
         assert!(error.hint.contains("`order_lines`"));
     }
 

@@ -99,8 +99,20 @@ mod tests {
     #[test]
     fn order_is_exposure() {
         let order = [
-            "clear", "first(4)", "first(2)", "last(4)", "last(1)", "email_domain", "month", "year", "bucket(10)",
-            "bucket(1000)", "hash", "redact", "null", "hidden",
+            "clear",
+            "first(4)",
+            "first(2)",
+            "last(4)",
+            "last(1)",
+            "email_domain",
+            "month",
+            "year",
+            "bucket(10)",
+            "bucket(1000)",
+            "hash",
+            "redact",
+            "null",
+            "hidden",
         ];
         let masks: Vec<Mask> = order.iter().map(|text| text.parse().unwrap()).collect();
         assert!(masks.is_sorted_by(|a, b| a < b), "{masks:?}");
@@ -109,7 +121,9 @@ mod tests {
 
     #[test]
     fn odd_masks_are_refused() {
-        for text in ["", "Hash", "first", "first()", "first(0)", "first(-1)", "bucket(0)", "bucket(99999999999999999999)"] {
+        for text in
+            ["", "Hash", "first", "first()", "first(0)", "first(-1)", "bucket(0)", "bucket(99999999999999999999)"]
+        {
             assert!(text.parse::<Mask>().is_err(), "{text}");
         }
     }

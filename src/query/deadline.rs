@@ -36,11 +36,8 @@ impl Planners {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let late = || {
-            Diagnostic::error(
-                Kind::Deadline,
-                format!("planning took longer than {} seconds", self.deadline.as_secs()),
-            )
-            .hint("split the statement, or shorten its chains and lists")
+            Diagnostic::error(Kind::Deadline, format!("planning took longer than {} seconds", self.deadline.as_secs()))
+                .hint("split the statement, or shorten its chains and lists")
         };
         let waited = tokio::time::timeout(self.deadline, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(place)) = waited else {

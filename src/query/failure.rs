@@ -17,7 +17,7 @@ pub fn diagnose(error: &DataFusionError, sql: Option<&str>) -> Diagnostic {
     if let (Some(sql), Some(span)) = (sql, error.diagnostic().and_then(|found| found.span)) {
         diagnostic.message =
             format!("{} at line {}, column {}", diagnostic.message, span.start.line, span.start.column);
-        if let Some(snippet) = super::statement::snippet(sql, span.start) {
+        if let Some(snippet) = super::statement::snippet(sql, (span.start.line, span.start.column).into()) {
             diagnostic.hints.insert(0, snippet);
         }
     }
@@ -26,10 +26,9 @@ pub fn diagnose(error: &DataFusionError, sql: Option<&str>) -> Diagnostic {
 
 fn kind_and_text(error: &DataFusionError) -> Diagnostic {
     match error {
-        DataFusionError::External(inner) => inner
-            .downcast_ref::<Diagnostic>()
-            .cloned()
-            .unwrap_or_else(|| internal(error)),
+        DataFusionError::External(inner) => {
+            inner.downcast_ref::<Diagnostic>().cloned().unwrap_or_else(|| internal(error))
+        }
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => kind_and_text(inner),
         DataFusionError::Shared(inner) => kind_and_text(inner),
         DataFusionError::Collection(all) => all.first().map_or_else(|| internal(error), kind_and_text),

@@ -2,15 +2,15 @@
 //!
 //! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
 
-mod session;
-mod statement;
-mod functions;
 mod deadline;
-mod plan;
-mod stream;
 mod egress;
 mod failure;
+mod functions;
+mod plan;
+mod session;
+mod statement;
+mod stream;
 
-pub use egress::Egress;
+pub use egress::{Egress, scrub};
 pub use plan::Planned;
 pub use session::{Session, Sessions};

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
+use datafusion::common::format::ExplainFormat;
+use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::sql::parser::{ExplainStatement, ExplainStatementOptions, Statement as ParsedStatement};
+use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::failure::diagnose;
@@ -55,15 +58,21 @@ impl Planned {
 
 /// Parses, gates and plans logically.
 pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits) -> Result<Planned> {
-    let parsed = match statement::parse(sql, limits)? {
-        Statement::Query(parsed) => *parsed,
-        Statement::Explain(explain) => explained(explain),
-        catalog => describe(&state.view, &catalog, limits)?,
+    let (parsed, explain) = match statement::parse(sql, limits)? {
+        Statement::Query(parsed) => (*parsed, None),
+        Statement::Explain(Explain { analyze, verbose, format, query }) => {
+            let option = ExplainOption::default().with_analyze(analyze).with_verbose(verbose);
+            (*query, Some(option.with_format(format.unwrap_or(ExplainFormat::Indent))))
+        }
+        catalog => (describe(&state.view, &catalog, limits)?, None),
     };
     check_names(state, &parsed, sql)?;
-    let logical =
-        state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
+    let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
     functions::check_plan(&logical)?;
+    let logical = match explain {
+        Some(option) => explained(logical, option).map_err(|error| diagnose(&error, Some(sql)))?,
+        None => logical,
+    };
     let plan = admit(logical)?;
     let schema = plan.schema();
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
@@ -141,14 +150,8 @@ fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
     diagnostic
 }
 
-fn explained(explain: Explain) -> ParsedStatement {
-    let options = ExplainStatementOptions {
-        analyze: explain.analyze,
-        verbose: explain.verbose,
-        format: explain.format,
-        ..ExplainStatementOptions::default()
-    };
-    ParsedStatement::Explain(ExplainStatement { options, statement: explain.query })
+fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan, DataFusionError> {
+    LogicalPlanBuilder::from(logical).explain_option_format(option)?.build()
 }
 
 /// SHOW and DESCRIBE as queries over `information_schema`.
@@ -170,8 +173,7 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
             matching("catalog_name", like.as_deref()),
         ),
         Statement::ShowColumns { table } => {
-            let table = object_name_to_table_reference(table.clone(), true)
-                .map_err(|error| diagnose(&error, None))?;
+            let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error, None))?;
             check_name(view, &table)?;
             format!(
                 "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \
@@ -180,12 +182,11 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
                 quoted(table.table()),
             )
         }
-        Statement::ShowSetting { .. } | Statement::Set { .. } => {
-            return Err(Diagnostic::error(Kind::Unsupported, "a session has no settings yet"));
+        Statement::ShowSetting { name } | Statement::Set { name, .. } => {
+            return Err(Diagnostic::error(Kind::Unsupported, format!("the setting `{name}` is not offered yet")));
         }
         // INVARIANT: `plan` takes these itself.
-        Statement::Query(parsed) => return Ok(parsed.as_ref().clone()),
-        Statement::Explain(explain) => return Ok(explained(explain.clone())),
+        Statement::Query(query) | Statement::Explain(Explain { query, .. }) => return Ok(query.as_ref().clone()),
     };
     match statement::parse(&sql, limits)? {
         Statement::Query(parsed) => Ok(*parsed),

@@ -78,8 +78,7 @@ impl Shared {
             ]
             .into();
             let catalog = Arc::new(MeshCatalog::new(Arc::clone(&view), system));
-            let state =
-                SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalog).build();
+            let state = SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalog).build();
             Arc::new(ViewState { view, state })
         })
     }

@@ -32,7 +32,8 @@ impl Clock {
     pub fn unix_millis(&self) -> i64 {
         match &self.manual {
             Some(now) => now.load(Ordering::SeqCst),
-            None => {
+            None =>
+            {
                 #[expect(clippy::disallowed_methods, reason = "the clock is where the wall clock is read")]
                 chrono::Utc::now().timestamp_millis()
             }

@@ -15,9 +15,21 @@ async fn rows(session: &Arc<Session>, sql: &str) -> Result<Vec<String>> {
 
 /// (who, what they ask, what the privacy officer asks to get the same rows)
 const REFERENCE: [(&str, &str, &str); 10] = [
-    ("ana", "SELECT * FROM sales.orders ORDER BY order_id", "SELECT * FROM sales.orders WHERE region = 'EU' ORDER BY order_id"),
-    ("bob", "SELECT * FROM sales.orders ORDER BY order_id", "SELECT * FROM sales.orders WHERE region = 'US' ORDER BY order_id"),
-    ("ana", "SELECT * FROM sales.order_lines ORDER BY order_id, line_no", "SELECT * FROM sales.order_lines ORDER BY order_id, line_no"),
+    (
+        "ana",
+        "SELECT * FROM sales.orders ORDER BY order_id",
+        "SELECT * FROM sales.orders WHERE region = 'EU' ORDER BY order_id",
+    ),
+    (
+        "bob",
+        "SELECT * FROM sales.orders ORDER BY order_id",
+        "SELECT * FROM sales.orders WHERE region = 'US' ORDER BY order_id",
+    ),
+    (
+        "ana",
+        "SELECT * FROM sales.order_lines ORDER BY order_id, line_no",
+        "SELECT * FROM sales.order_lines ORDER BY order_id, line_no",
+    ),
     (
         "ana",
         "SELECT customer_id, country, region, segment, signed_up FROM sales.customers ORDER BY customer_id",
@@ -43,8 +55,16 @@ const REFERENCE: [(&str, &str, &str); 10] = [
         "SELECT employee_id, region, salary FROM hr.employees ORDER BY employee_id",
         "SELECT employee_id, region, CASE WHEN region = 'EU' THEN salary ELSE floor(salary / 10000) * 10000 END FROM hr.employees ORDER BY employee_id",
     ),
-    ("mia", "SELECT * FROM marketing.touchpoints ORDER BY customer_id, at, campaign, channel", "SELECT * FROM marketing.touchpoints ORDER BY customer_id, at, campaign, channel"),
-    ("otto", "SELECT * FROM logistics.carriers ORDER BY carrier_id", "SELECT * FROM logistics.carriers ORDER BY carrier_id"),
+    (
+        "mia",
+        "SELECT * FROM marketing.touchpoints ORDER BY customer_id, at, campaign, channel",
+        "SELECT * FROM marketing.touchpoints ORDER BY customer_id, at, campaign, channel",
+    ),
+    (
+        "otto",
+        "SELECT * FROM logistics.carriers ORDER BY carrier_id",
+        "SELECT * FROM logistics.carriers ORDER BY carrier_id",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +74,8 @@ async fn answers_equal_the_reference() {
         let got = rows(&demo.session(who), asked).await.unwrap();
         let expected = rows(&demo.session("dpo"), reference).await.unwrap();
         assert!(!expected.is_empty(), "the reference is empty: {reference}");
-        let (got, expected): (Vec<_>, Vec<_>) = (got.iter().map(|r| number(r)).collect(), expected.iter().map(|r| number(r)).collect());
+        let (got, expected): (Vec<_>, Vec<_>) =
+            (got.iter().map(|r| number(r)).collect(), expected.iter().map(|r| number(r)).collect());
         let first = got.iter().zip(&expected).find(|(a, b)| a != b);
         assert_eq!((got.len(), first), (expected.len(), None), "{who}: {asked}");
     }
@@ -63,7 +84,12 @@ async fn answers_equal_the_reference() {
 /// `90000.0` and `90000.00` are the same number.
 fn number(row: &str) -> String {
     row.split(" | ")
-        .map(|cell| cell.parse::<f64>().ok().filter(|_| cell.contains('.')).map_or_else(|| cell.to_owned(), |n| format!("{n:.2}")))
+        .map(|cell| {
+            cell.parse::<f64>()
+                .ok()
+                .filter(|_| cell.contains('.'))
+                .map_or_else(|| cell.to_owned(), |n| format!("{n:.2}"))
+        })
         .collect::<Vec<_>>()
         .join(" | ")
 }
@@ -79,7 +105,8 @@ async fn a_hash_joins_but_does_not_tell() {
     .await
     .unwrap();
     assert_eq!(joined, ["true"]);
-    let raw = rows(&demo.session("dpo"), "SELECT email FROM sales.customers WHERE region = 'EU' LIMIT 1").await.unwrap();
+    let raw =
+        rows(&demo.session("dpo"), "SELECT email FROM sales.customers WHERE region = 'EU' LIMIT 1").await.unwrap();
     let guess = format!("SELECT count(*) FROM sales.customers WHERE email = '{}'", raw[0]);
     assert_eq!(rows(&demo.session("ana"), &guess).await.unwrap(), ["0"]);
 }

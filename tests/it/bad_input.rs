@@ -89,7 +89,10 @@ async fn a_broken_contract_takes_out_its_product_only() {
         + "//- sales/bad.odcs.yaml\napiVersion: v3.1.0\nkind: DataContract\nid: bad\nname: bad\nversion: 1.0.0\nstatus: active\ndomain: sales\nschemaa: []\n";
     let mesh = Mesh::new(&broken).await;
     let told = told(&mesh.findings);
-    assert!(told.iter().any(|line| line.starts_with("sales/bad.odcs.yaml:9:1") && line.contains("schemaa")), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.starts_with("sales/bad.odcs.yaml:9:1") && line.contains("schemaa")),
+        "{told:#?}"
+    );
     check(&mesh, "ana", "SELECT count(*) AS n FROM sales.orders", "n Int64\n2").await;
     let malformed = MESH.to_owned() + "//- sales/bad.odcs.yaml\nname: [unclosed\n  - x: {\n";
     let mesh = Mesh::new(&malformed).await;
@@ -101,10 +104,15 @@ async fn a_broken_contract_takes_out_its_product_only() {
 async fn two_contracts_of_one_dataset_are_both_out() {
     let start = MESH.find("//- sales/orders.odcs.yaml").unwrap();
     let end = MESH.find("//- sales/policies").unwrap();
-    let second = MESH[start..end].replace("sales/orders.odcs", "sales/orders_again.odcs").replace("sales-orders", "again");
+    let second =
+        MESH[start..end].replace("sales/orders.odcs", "sales/orders_again.odcs").replace("sales-orders", "again");
     let mesh = Mesh::new(&(MESH.to_owned() + &second)).await;
     let told = told(&mesh.findings);
-    assert!(told.iter().any(|line| line.contains("orders.odcs.yaml")) && told.iter().any(|line| line.contains("orders_again")), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.contains("orders.odcs.yaml"))
+            && told.iter().any(|line| line.contains("orders_again")),
+        "{told:#?}"
+    );
     assert!(mesh.answer("ana", "SELECT * FROM sales.orders").await.starts_with("NotFound"));
 }
 

@@ -57,7 +57,11 @@ impl ObjectStore for Counting {
         self.inner.put_opts(location, payload, options).await
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 
@@ -144,7 +148,11 @@ async fn a_leakproof_predicate_and_a_join_skip_row_groups() {
     assert_eq!(mesh.answer("ana", all).await, "n Int64\n20000");
     let (whole, _) = store.take();
     for (what, sql, answer) in [
-        ("predicate", "SELECT count(payload) AS n FROM sales.orders WHERE order_id BETWEEN 30000 AND 30003", "n Int64\n2"),
+        (
+            "predicate",
+            "SELECT count(payload) AS n FROM sales.orders WHERE order_id BETWEEN 30000 AND 30003",
+            "n Int64\n2",
+        ),
         (
             "dynamic filter of a join",
             "SELECT count(o.payload) AS n FROM (VALUES (30000), (30002), (30004)) v(k) JOIN sales.orders o ON o.order_id = v.k",

@@ -36,7 +36,8 @@ impl AsyncDB for Principal {
 
 fn cells(batch: &RecordBatch) -> Vec<Vec<String>> {
     let options = FormatOptions::new().with_null("NULL");
-    let columns: Vec<_> = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+    let columns: Vec<_> =
+        batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
     (0..batch.num_rows())
         .map(|row| {
             let text = |value: String| if value.is_empty() { "(empty)".to_owned() } else { value };

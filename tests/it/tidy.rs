@@ -89,7 +89,8 @@ fn imports_point_downward() {
     let mut findings = Vec::new();
     for file in rust_files(&source) {
         let relative = file.strip_prefix(&source).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let room =
+            relative.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
         if room == "lib" || room == "main" {
             continue;
         }
@@ -142,7 +143,8 @@ fn files_stay_small() {
 #[test]
 fn nothing_names_a_machine() {
     // Split so that this file does not find itself.
-    let forbidden = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("index.cra", "tes.io"), concat!("pypi.o", "rg")];
+    let forbidden =
+        [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("index.cra", "tes.io"), concat!("pypi.o", "rg")];
     let mut findings = Vec::new();
     for folder in ["src", "tests", "docs", "catalogs", "proto"] {
         let mut stack = vec![root().join(folder)];
@@ -150,7 +152,12 @@ fn nothing_names_a_machine() {
             if path.is_dir() {
                 stack.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
             } else if let Ok(text) = fs::read_to_string(&path) {
-                findings.extend(forbidden.iter().filter(|word| text.contains(**word)).map(|word| format!("{}: {word}", path.display())));
+                findings.extend(
+                    forbidden
+                        .iter()
+                        .filter(|word| text.contains(**word))
+                        .map(|word| format!("{}: {word}", path.display())),
+                );
             }
         }
     }

@@ -88,14 +88,18 @@ async fn strangers_are_refused_everywhere() {
     client.client.set_token(token);
     let error = client.fetch("SELECT 1").await.unwrap_err();
     assert!(error.contains("Unauthenticated") || error.contains("authentic"), "{error}");
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", served.address)).unwrap().connect().await.unwrap();
+    let channel =
+        tonic::transport::Endpoint::from_shared(format!("http://{}", served.address)).unwrap().connect().await.unwrap();
     let mut stranger = arrow_flight::flight_service_client::FlightServiceClient::new(channel);
     let descriptor = FlightDescriptor::new_cmd(vec![]);
     assert_eq!(stranger.get_flight_info(descriptor.clone()).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(stranger.get_schema(descriptor.clone()).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(stranger.poll_flight_info(descriptor).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(stranger.do_get(Ticket::default()).await.unwrap_err().code(), Code::Unauthenticated);
-    assert_eq!(stranger.list_flights(arrow_flight::Criteria::default()).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        stranger.list_flights(arrow_flight::Criteria::default()).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
     assert_eq!(stranger.list_actions(arrow_flight::Empty {}).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(stranger.do_action(arrow_flight::Action::default()).await.unwrap_err().code(), Code::Unauthenticated);
     let nothing = futures::stream::empty::<arrow_flight::FlightData>();
@@ -111,11 +115,19 @@ async fn a_policy_change_reaches_a_ticket_that_waits() {
     let sql = "SELECT order_id FROM sales.orders ORDER BY order_id";
     let info = ana.client.execute(sql.to_owned(), None).await.unwrap();
     // Same columns, fewer rows: the ticket runs under today's policy.
-    served.mesh.reload(&MESH.replace("resource.region == principal.region", "resource.region == principal.region && resource.amount > 15"));
+    served.mesh.reload(
+        &MESH.replace(
+            "resource.region == principal.region",
+            "resource.region == principal.region && resource.amount > 15",
+        ),
+    );
     assert_eq!(metadata(&mut ana, info).await, "order_id Int64\n2");
     let info = ana.client.execute("SELECT * FROM sales.orders".to_owned(), None).await.unwrap();
     // Other columns: the ticket is stale.
-    served.mesh.reload(&MESH.replace("resource.region == principal.region }", "resource.region == principal.region } unless { context.column.name == \"amount\" }"));
+    served.mesh.reload(&MESH.replace(
+        "resource.region == principal.region }",
+        "resource.region == principal.region } unless { context.column.name == \"amount\" }",
+    ));
     let error = ana.client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.err().unwrap().to_string();
     assert!(error.contains("changed since"), "{error}");
     let info = ana.client.execute(sql.to_owned(), None).await.unwrap();

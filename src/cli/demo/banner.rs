@@ -23,7 +23,9 @@ pub(super) fn products(rows: &[ProductRow]) -> String {
     }));
     let shown = if rows.iter().any(|row| row.why.is_some()) { 6 } else { 5 };
     let widths: Vec<usize> = (0..shown)
-        .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
         .collect();
     let mut out = String::new();
     for (number, line) in lines.iter().enumerate() {
@@ -31,7 +33,11 @@ pub(super) fn products(rows: &[ProductRow]) -> String {
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(|(column, (cell, width))| if column == 3 { format!("{cell:>width$}") } else { format!("{cell:<width$}") })
+            .map(
+                |(column, (cell, width))| {
+                    if column == 3 { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+                },
+            )
             .collect();
         out.push_str(cells.join("  ").trim_end());
         out.push('\n');

@@ -9,7 +9,6 @@ use crate::diagnostic::Result;
 
 #[derive(RustEmbed)]
 #[folder = "catalogs"]
-#[allow_missing = true]
 struct Catalogs;
 
 /// Writes every file below `folder`; those that exist stay as they are, since they are there to be edited.

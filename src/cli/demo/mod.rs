@@ -21,6 +21,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use run::{Args, run};
 pub use prepare::{Prepared, prepare};
 pub use principals::{DemoPrincipal, PRINCIPALS};
+pub use run::{Args, run};

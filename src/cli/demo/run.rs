@@ -67,8 +67,7 @@ async fn demo(args: Args) -> Result<u8> {
     let listener = bind(&config).await?;
     let gateway = Gateway::build(&config, Clock::real())?;
     gateway.verify().await;
-    let address =
-        listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
+    let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
     say(&banner::products(&gateway.product_rows().await));
     say(&banner::connections(address, prepared.principals));
     let service = gateway.service();
@@ -85,10 +84,14 @@ async fn demo(args: Args) -> Result<u8> {
         signalled.cancel();
     });
     let repl = async {
-        let login = Login::Basic { user: "ana".to_owned(), password: SecretString::from("ana") };
-        let code =
-            sql::interactive(sql::Options { url: format!("grpc://{address}"), login, format: sql::Format::Table, stop: leave })
-                .await;
+        let login = Login::Password { user: "ana".to_owned(), password: SecretString::from("ana") };
+        let code = sql::interactive(sql::Options {
+            url: format!("grpc://{address}"),
+            login,
+            format: sql::Format::Table,
+            stop: leave,
+        })
+        .await;
         drop(stop);
         code
     };

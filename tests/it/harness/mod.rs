@@ -24,6 +24,7 @@ use meshgate::source::{Sources, Stores};
 use meshgate::telemetry::Clock;
 use object_store::ObjectStore;
 use secrecy::SecretString;
+use url::Url;
 
 pub use fixture::{Fixture, delta_log, parquet, rows};
 pub use table::render;
@@ -57,13 +58,13 @@ impl Mesh {
         let engine = Engine::new(&limits).unwrap();
         let mut placed = Stores::default();
         for (domain, store) in stores {
-            let url = format!("s3://{domain}/").parse().unwrap();
-            placed.insert(domain.parse().unwrap(), url, store);
+            let url = Url::parse(&format!("local://{domain}/")).unwrap();
+            placed.insert(domain.parse().unwrap(), &url, store);
         }
-        let sources = Arc::new(Sources::new(Arc::clone(&engine), placed, clock.clone()));
+        let sources = Arc::new(Sources::new(Arc::clone(&engine), placed));
         let (generation, findings) = generation(fixture, &sources);
         let current = Arc::new(Current::new(generation));
-        let sessions = Sessions::new(Arc::clone(&current), Arc::clone(&engine), limits, clock.clone());
+        let sessions = Arc::new(Sessions::new(Arc::clone(&current), Arc::clone(&engine), limits, clock.clone()));
         let users = UsersFile::parse(&fixture.users, "users.toml").unwrap();
         Self { sessions, current, clock, findings, users, engine, sources }
     }
@@ -97,7 +98,8 @@ pub async fn run(session: &Session, sql: &str) -> Result<Vec<RecordBatch>> {
     let planned = session.plan(sql).await?;
     let wire = wire_schema(planned.schema());
     let stream = session.run(&planned, Arc::clone(&wire)).await?;
-    let batches: Vec<RecordBatch> = stream.map(|batch| batch.map(meshgate::query::Egress::into_inner)).try_collect().await?;
+    let batches: Vec<RecordBatch> =
+        stream.map(|batch| batch.map(meshgate::query::Egress::into_inner)).try_collect().await?;
     Ok(if batches.is_empty() { vec![RecordBatch::new_empty(wire)] } else { batches })
 }
 
@@ -122,7 +124,8 @@ fn generation(fixture: &Fixture, sources: &Arc<Sources>) -> (Arc<Generation>, Ve
     let snapshot = Arc::new(mesh::load(&files).unwrap());
     let policies = PolicyStore::load(&files, &snapshot);
     let findings = snapshot.findings.iter().chain(policies.findings()).cloned().collect();
-    let keys = snapshot.domains.keys().map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
+    let keys =
+        snapshot.domains.keys().map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
     (Generation::new(snapshot, policies, Arc::clone(sources) as _, keys), findings)
 }
 

@@ -65,7 +65,11 @@ async fn a_delta_log_cannot_name_files_of_another_domain() {
         "s3://sales/../hr/salaries/part-0.parquet".to_owned(),
         "%2e%2e/%2e%2e/hr/salaries/part-0.parquet".to_owned(),
     ];
-    let fixture = Fixture::parse(&(MESH.to_owned() + &product("sales", "orders", "orders", "delta") + &product("hr", "salaries", "salaries/*.parquet", "parquet")));
+    let fixture = Fixture::parse(
+        &(MESH.to_owned()
+            + &product("sales", "orders", "orders", "delta")
+            + &product("hr", "salaries", "salaries/*.parquet", "parquet")),
+    );
     for form in forms {
         let hr: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         hr.put(&"salaries/part-0.parquet".into(), secret.clone().into()).await.unwrap();
@@ -106,8 +110,10 @@ async fn bad_values_do_not_switch_a_forbid_off() {
     let parquet = "//- data/sales/t.parquet\nid:i64,level:i64\n1,3\n3,9\n4,\n";
     for (path, format, data) in [("t.csv", "csv", csv), ("t.ndjson", "json", json), ("t.parquet", "parquet", parquet)] {
         for condition in ["resource.level > 5", "!(resource.level <= 5)"] {
-            let contract = product("sales", "t", path, format)
-                .replace("      - {name: s, logicalType: string}", "      - {name: level, logicalType: integer, required: true}");
+            let contract = product("sales", "t", path, format).replace(
+                "      - {name: s, logicalType: string}",
+                "      - {name: level, logicalType: integer, required: true}",
+            );
             let policy = format!(
                 "//- sales/policies/t.cedar\n@id(\"high\") forbid (principal, action == Action::\"read\", resource is sales::t) when {{ {condition} }};\n"
             );
@@ -121,12 +127,12 @@ async fn bad_values_do_not_switch_a_forbid_off() {
 /// The same under a permit: a bad value never widens it.
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_values_do_not_widen_a_permit() {
-    let base = MESH.replace(
-        "@id(\"all\") permit (principal in Role::\"reader\", action == Action::\"read\", resource);",
-        "",
+    let base =
+        MESH.replace("@id(\"all\") permit (principal in Role::\"reader\", action == Action::\"read\", resource);", "");
+    let contract = product("sales", "t", "t.csv", "csv").replace(
+        "      - {name: s, logicalType: string}",
+        "      - {name: level, logicalType: integer, required: false}",
     );
-    let contract = product("sales", "t", "t.csv", "csv")
-        .replace("      - {name: s, logicalType: string}", "      - {name: level, logicalType: integer, required: false}");
     for condition in ["!(resource has level)", "!(resource has level && resource.level > 5)"] {
         let policy = format!(
             "//- sales/policies/t.cedar\n@id(\"p\") permit (principal in Role::\"reader\", action == Action::\"read\", resource is sales::t) when {{ {condition} }};\n//- data/sales/t.csv\nid,level\n2,12O\n4,\n"

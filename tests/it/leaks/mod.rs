@@ -4,8 +4,8 @@ mod fence;
 mod probes;
 mod world;
 
-use crate::harness::{Mesh, check};
 use crate::harness::wire::Served;
+use crate::harness::{Mesh, check};
 use probes::{Order, PROBES};
 use world::{CANARIES, CONDITIONS, Condition, SOURCES, Source, world};
 
@@ -40,9 +40,13 @@ async fn no_answer_depends_on_what_policy_hides() {
             let one = comparable(&first.answer("ana", probe.sql).await, probe.order);
             let other = comparable(&second.answer("ana", probe.sql).await, probe.order);
             if one != other {
-                leaks.push(format!("{} over {condition:?} and {source:?}: {}\n--- first\n{one}\n--- second\n{other}", probe.id, probe.sql));
+                leaks.push(format!(
+                    "{} over {condition:?} and {source:?}: {}\n--- first\n{one}\n--- second\n{other}",
+                    probe.id, probe.sql
+                ));
             }
-            if let Some(canary) = CANARIES.iter().find(|canary| one.contains(**canary) && !probe.sql.contains(**canary)) {
+            if let Some(canary) = CANARIES.iter().find(|canary| one.contains(**canary) && !probe.sql.contains(**canary))
+            {
                 leaks.push(format!("{} over {condition:?} and {source:?} shows `{canary}`:\n{one}", probe.id));
             }
         }

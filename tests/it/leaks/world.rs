@@ -19,13 +19,8 @@ pub enum Source {
     Json,
 }
 
-pub const CONDITIONS: [Condition; 5] = [
-    Condition::Equality,
-    Condition::Prefix,
-    Condition::Membership,
-    Condition::NullableColumn,
-    Condition::NestedField,
-];
+pub const CONDITIONS: [Condition; 5] =
+    [Condition::Equality, Condition::Prefix, Condition::Membership, Condition::NullableColumn, Condition::NestedField];
 
 pub const SOURCES: [Source; 4] = [Source::Parquet, Source::Delta, Source::Csv, Source::Json];
 
@@ -136,7 +131,9 @@ pub fn world(second_world: bool, condition: Condition, source: Source) -> String
         Condition::Equality => r#"principal has region && resource.region == principal.region"#,
         Condition::Prefix => r#"resource.region like "E*""#,
         Condition::Membership => r#"principal has accounts && principal.accounts.contains(resource.region)"#,
-        Condition::NullableColumn => r#"resource has region && principal has region && resource.region == principal.region"#,
+        Condition::NullableColumn => {
+            r#"resource has region && principal has region && resource.region == principal.region"#
+        }
         Condition::NestedField => r#"resource has addr && resource.addr has zip && resource.addr.zip == "EU-1""#,
     };
     let required = if condition == Condition::NullableColumn { "required: false" } else { "required: true" };
@@ -155,7 +152,7 @@ pub fn world(second_world: bool, condition: Condition, source: Source) -> String
     };
     let data = data(&rows(second_world), source);
     format!(
-        r#"//- mesh.yaml
+        r##"//- mesh.yaml
 name: mesh
 roles: [analyst, privacy-officer]
 tags: [pii, risk]
@@ -225,7 +222,7 @@ employee_id:i64,salary:i64
 1,100
 2,200
 //- data/sales/{path}
-{data}"#
+{data}"##
     )
 }
 
@@ -248,8 +245,18 @@ fn data(rows: &[Row], source: Source) -> String {
             for row in rows {
                 out += &format!(
                     "{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                    row.order_id, row.region, row.customer_id, row.amount, row.qty, quote(&row.note), row.email,
-                    quote(&row.card_no), row.risk, row.street, row.zip, row.status
+                    row.order_id,
+                    row.region,
+                    row.customer_id,
+                    row.amount,
+                    row.qty,
+                    quote(&row.note),
+                    row.email,
+                    quote(&row.card_no),
+                    row.risk,
+                    row.street,
+                    row.zip,
+                    row.status
                 );
             }
         }
@@ -258,8 +265,16 @@ fn data(rows: &[Row], source: Source) -> String {
             for row in rows {
                 out += &format!(
                     "{},{},{},{},{},{},{},{},{},{}\n",
-                    row.order_id, row.region, row.customer_id, row.amount, row.qty, quote(&row.note), row.email,
-                    quote(&row.card_no), row.risk, row.status
+                    row.order_id,
+                    row.region,
+                    row.customer_id,
+                    row.amount,
+                    row.qty,
+                    quote(&row.note),
+                    row.email,
+                    quote(&row.card_no),
+                    row.risk,
+                    row.status
                 );
             }
         }
