@@ -6,7 +6,7 @@ use cedar_policy::PolicySet;
 
 use super::condition::Condition;
 use super::decision::{Clause, ColumnRules, Decision, Exposed, Rule};
-use super::document::Stated;
+use super::document::{Stated, with_room};
 use super::entities::{Asked, product_tags};
 use super::fit::{CellFacts, fits};
 use super::mask::Mask;
@@ -24,7 +24,7 @@ impl PolicyStore {
     ///
     /// Whatever goes wrong hides the dataset; the reason is in the decision, for the audit and the log.
     pub fn authorize(&self, principal: &Principal, purpose: &str, now: i64, entry: &TableEntry) -> Decision {
-        let outcome = self.decide(principal, purpose, now, entry);
+        let outcome = self.roomy(|| self.decide(principal, purpose, now, entry));
         match outcome {
             Ok(exposed) if exposed.columns.iter().any(|column| !column.offers.is_empty()) => Decision::Exposed(exposed),
             Ok(_) => Decision::Hidden { why: "no policy shows any of it".to_owned() },
@@ -37,10 +37,14 @@ impl PolicyStore {
 
     /// May this principal know that the product exists? `Action::"discover"` alone; a satisfied `read` implies it too.
     pub fn discover(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
-        self.satisfied("discover", principal, (purpose, now), product).unwrap_or_else(|why| {
+        self.roomy(|| self.satisfied("discover", principal, (purpose, now), product)).unwrap_or_else(|why| {
             tracing::warn!(product = %product.name, principal = %principal.name(), %why, "discovery denied");
             false
         })
+    }
+
+    fn roomy<T: Send>(&self, work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+        if self.large { with_room(work)? } else { work() }
     }
 
     fn satisfied(

@@ -4,8 +4,8 @@ use cedar_policy::ffi::DetailedError;
 use cedar_policy::pst::{Effect, Template};
 use cedar_policy::{Policy, PolicyId, PolicySet};
 
-use super::lint::Mentions;
 use super::mask::Mask;
+use super::mentions::Mentions;
 use super::scope::Reach;
 use crate::diagnostic::{Diagnostic, Kind, Place};
 
@@ -25,6 +25,11 @@ pub(super) struct Stated {
 impl Stated {
     pub fn is_permit(&self) -> bool {
         self.pst.effect == Effect::Permit
+    }
+
+    /// True where a thread's usual stack may not do.
+    pub fn is_large(&self) -> bool {
+        exceeds(&self.cedar.to_string(), LARGE_DEPTH, LARGE_OPERATORS).is_some()
     }
 
     /// True for masks that no column type is at odds with.
@@ -65,11 +70,61 @@ pub(super) struct Part {
     pub source: String,
 }
 
+const MAX_DEPTH: usize = 40;
+const MAX_OPERATORS: usize = 200;
+/// From here on a policy is worked on with a stack of its own.
+const LARGE_DEPTH: usize = 8;
+const LARGE_OPERATORS: usize = 40;
+
+/// Where a policy grows beyond what recursion over its tree can bear: Cedar's parser does not look at the stack, and
+/// one domain's file must not end the process for all.
+fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> {
+    let (mut depth, mut operators) = (0_usize, 0_usize);
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                while let Some((_, c)) = chars.next() {
+                    match c {
+                        '\\' => _ = chars.next(),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '/' if chars.peek().is_some_and(|(_, next)| *next == '/') => {
+                while chars.next().is_some_and(|(_, c)| c != '\n') {}
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            ';' => (depth, operators) = (0, 0),
+            '|' | '&' | '!' | '+' | '-' | '*' | '.' | '=' | '<' | '>' | ':' => operators += 1,
+            // `if` nests without a bracket.
+            'e' if text.get(at..).is_some_and(|rest| rest.starts_with("else")) => operators += 1,
+            _ => {}
+        }
+        // An operator is at most two of these characters.
+        if depth > max_depth || operators > 2 * max_operators {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// Splits a file into its policies, in the order of the text.
 ///
 /// # Errors
 /// One finding for each place where the file is not Cedar, or holds a template.
 pub(super) fn parse(text: Text<'_>) -> Result<Vec<Part>, Vec<Diagnostic>> {
+    if let Some(offset) = exceeds(text.text, MAX_DEPTH, MAX_OPERATORS) {
+        return Err(vec![
+            Diagnostic::error(Kind::Invalid, "the policy is nested too deeply or has too many operators")
+                .hint(format!(
+                    "at most {MAX_DEPTH} levels of brackets and {MAX_OPERATORS} operators; use sets: `[…].contains(…)`"
+                ))
+                .at(text.place(offset)),
+        ]);
+    }
     let set: PolicySet = text.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         errors
             .iter()
@@ -163,6 +218,19 @@ pub(super) fn annotations(policy: &Policy, effect: Effect) -> Result<(String, Ma
         (Some(Ok(mask)), _) => mask,
     };
     if problems.is_empty() { Ok((id, mask)) } else { Err(problems) }
+}
+
+/// Runs work that recurses over large policies on a stack that holds them.
+///
+/// # Errors
+/// The system gives no thread.
+pub(super) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    const STACK_BYTES: usize = 64 << 20;
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| format!("no thread for a large policy: {error}"))?;
+        thread.join().map_err(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 pub(super) fn named(policy: &Policy, id: &str) -> Policy {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use arrow::datatypes::DataType;
 use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var};
 
-use super::lint::{children, matches, path_of};
 use super::mask::Mask;
+use super::syntax::{children, matches, path_of};
 
 /// The table of POLICY section 2.
 pub(super) fn fits(mask: Mask, data_type: &DataType) -> bool {

@@ -4,48 +4,13 @@ use std::collections::BTreeSet;
 
 use cedar_policy::pst::{
     ActionConstraint, BinaryOp, EntityOrSlot, EntityType, EntityUID, Expr, Literal, PatternElem, PrincipalConstraint,
-    ResourceConstraint, Template, UnaryOp, Var,
+    ResourceConstraint, Template, Var,
 };
 
+use super::mentions::{Mentions, Problem};
 use super::scope::{ACTIONS, Reach, actions};
+use super::syntax::{children, is_only_asked, matches, path_of, plain_unary, reads_row};
 use super::vocabulary::{Vocabulary, suggestion};
-
-/// One thing wrong with a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub message: String,
-    pub hint: String,
-    /// The text to look for inside the policy, so that the finding points at it.
-    pub near: Option<String>,
-    /// The head itself cannot be trusted: what the policy was meant to reach is not known.
-    pub in_head: bool,
-}
-
-/// What the conditions of a policy mention.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Mentions {
-    pub clock: bool,
-    pub column_name: bool,
-    /// Entity types of rows.
-    pub row_types: BTreeSet<String>,
-    /// Dotted paths below `resource`.
-    pub attributes: BTreeSet<String>,
-    /// Those asked with `has`.
-    pub has: BTreeSet<String>,
-    /// The row is used as a value, so any of its columns may bear on the condition.
-    pub whole_row: bool,
-    /// A word of a domain whose contract is broken: the policy is set aside, not refused.
-    pub set_aside: Option<String>,
-}
-
-impl Mentions {
-    /// True when a top-level column, or a field inside it, is named.
-    pub fn names_column(&self, name: &str) -> bool {
-        self.attributes
-            .iter()
-            .any(|path| path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Words {
@@ -63,7 +28,7 @@ pub(super) fn lint(policy: &Template, home: Option<&str>, words: &Vocabulary) ->
     let mut walk = Walk {
         words,
         home,
-        in_head: true,
+        in_head: false,
         problems: Vec::new(),
         mentions: Mentions::default(),
         reach: None,
@@ -102,11 +67,15 @@ impl Walk<'_> {
     fn head(&mut self, policy: &Template) {
         match &policy.principal {
             PrincipalConstraint::Any => {}
-            PrincipalConstraint::Is(kind) => self.entity_type(kind),
-            PrincipalConstraint::Eq(target) | PrincipalConstraint::In(target) => self.target(target),
-            PrincipalConstraint::IsIn(kind, target) => {
-                self.entity_type(kind);
+            PrincipalConstraint::Is(kind) => self.caller(kind),
+            PrincipalConstraint::Eq(target) | PrincipalConstraint::In(target) => {
                 self.target(target);
+                self.caller_target(target);
+            }
+            PrincipalConstraint::IsIn(kind, target) => {
+                self.caller(kind);
+                self.target(target);
+                self.caller_target(target);
             }
         }
         match &policy.action {
@@ -114,6 +83,7 @@ impl Walk<'_> {
             ActionConstraint::Eq(uid) => self.entity(uid),
             ActionConstraint::In(uids) => uids.iter().for_each(|uid| self.entity(uid)),
         }
+        self.in_head = true;
         match &policy.resource {
             ResourceConstraint::Any => {}
             ResourceConstraint::Is(kind) => self.entity_type(kind),
@@ -124,13 +94,28 @@ impl Walk<'_> {
             }
         }
         let reach = Reach::of(&policy.resource);
-        if reach.is_none() && self.problems.is_empty() {
+        let speakable = reach
+            .as_ref()
+            .is_some_and(|reach| reach.only.as_ref().is_none_or(|only| only == "Product" || only.contains("::")));
+        if !speakable && !self.problems.iter().any(|problem| problem.in_head) {
             self.problem(
                 "the policy's resource is neither rows nor a product nor a domain".to_owned(),
                 "write `resource is sales::orders`, `resource in Product::\"sales.orders\"` or \
                  `resource in Domain::\"sales\"`",
                 None,
             );
+        }
+        if let Some(only) = reach.as_ref().and_then(|reach| reach.only.as_ref()) {
+            let actions = actions(&policy.action);
+            let rows = only != "Product";
+            if !actions.is_empty() && !actions.iter().any(|action| (*action == "read") == rows) {
+                let (wrong, right) = if rows { ("rows", "products") } else { ("products", "rows") };
+                self.problem(
+                    format!("the actions of this policy are asked about {right}, its resource is {wrong}"),
+                    "`read` is asked about rows; `discover`, `audit` and `edit` about products",
+                    None,
+                );
+            }
         }
         if let (Some(home), Some(reach)) = (self.home, reach)
             && !reach.is_confined_to(home)
@@ -143,6 +128,22 @@ impl Walk<'_> {
                 ),
                 None,
             );
+        }
+    }
+
+    fn caller(&mut self, kind: &EntityType) {
+        if kind.to_string() != "User" {
+            let hint = "write `principal is User` or `principal in Role::\"…\"`";
+            self.problem(format!("a caller is never a `{kind}`"), hint, Some(kind.to_string()));
+        }
+    }
+
+    fn caller_target(&mut self, target: &EntityOrSlot) {
+        if let EntityOrSlot::Entity(uid) = target
+            && !matches!(uid.ty.to_string().as_str(), "User" | "Role")
+        {
+            let hint = "write `principal in Role::\"…\"`";
+            self.problem(format!("a caller is never in `{uid}`"), hint, Some(uid.to_string()));
         }
     }
 
@@ -189,7 +190,7 @@ impl Walk<'_> {
             return;
         }
         if what == "product" && self.is_broken(eid.split_once('.').map(|(domain, _)| domain)) {
-            self.mentions.set_aside = Some(format!("product `{eid}`"));
+            self.mentions.set_aside.insert(format!("product `{eid}`"));
             return;
         }
         let hint = suggestion(eid, known);
@@ -208,7 +209,7 @@ impl Walk<'_> {
             return;
         }
         if self.is_broken(name.split_once("::").map(|(domain, _)| domain)) {
-            self.mentions.set_aside = Some(format!("dataset `{}`", name.replace("::", ".")));
+            self.mentions.set_aside.insert(format!("dataset `{}`", name.replace("::", ".")));
             return;
         }
         let hint = suggestion(&name, &self.words.row_types);
@@ -218,6 +219,15 @@ impl Walk<'_> {
     /// Only a domain's own policies may name what its broken contract took away.
     fn is_broken(&self, domain: Option<&str>) -> bool {
         domain.is_some_and(|domain| self.home == Some(domain) && self.words.broken.contains(domain))
+    }
+
+    /// A column may be of a dataset that a broken contract took away; then nothing can be said of its name.
+    fn may_reach_broken(&self, reach: &Reach) -> bool {
+        reach.only.is_none()
+            && match reach.domain_name() {
+                Some(domain) => self.words.broken.contains(domain),
+                None => !self.words.broken.is_empty(),
+            }
     }
 
     fn expr(&mut self, expr: &Expr) {
@@ -311,6 +321,10 @@ impl Walk<'_> {
                 self.problem(missing("classification"), hint, near);
             }
             Words::Product if !self.words.products.contains(word) => {
+                if self.is_broken(word.split_once('.').map(|(domain, _)| domain)) {
+                    self.mentions.set_aside.insert(format!("product `{word}`"));
+                    return;
+                }
                 let hint = suggestion(word, &self.words.products);
                 self.problem(missing("product"), hint, near);
             }
@@ -322,6 +336,10 @@ impl Walk<'_> {
                 let Some(reach) = self.reach.clone() else { return };
                 let mut reached = self.words.reached(&reach).peekable();
                 if reached.peek().is_none() || reached.any(|known| known.cells.contains(word)) {
+                    return;
+                }
+                if self.may_reach_broken(&reach) {
+                    self.mentions.set_aside.insert(format!("column `{word}`"));
                     return;
                 }
                 let cells: BTreeSet<String> =
@@ -358,66 +376,15 @@ impl Walk<'_> {
             if reached.peek().is_none() || reached.any(|known| known.attributes.contains_key(&path)) {
                 continue;
             }
+            if self.may_reach_broken(&reach) {
+                self.mentions.set_aside.insert(format!("column `{path}`"));
+                continue;
+            }
             let names: BTreeSet<String> =
                 self.words.reached(&reach).flat_map(|known| known.attributes.keys().cloned()).collect();
             let hint = suggestion(&path, &names);
             self.problem(format!("no dataset that this policy reaches has a column `{path}`"), hint, Some(path));
         }
-    }
-}
-
-/// `resource` in `resource.x`, `resource has x`, `resource is t` and `resource in e` is no value of its own.
-fn is_only_asked(parent: &Expr, child: &Expr) -> bool {
-    let asked = match parent {
-        Expr::GetAttr { expr, .. } | Expr::HasAttr { expr, .. } | Expr::Is { expr, .. } => expr,
-        Expr::BinaryOp { op: BinaryOp::In, left, .. } => left,
-        _ => return false,
-    };
-    matches!(child, Expr::Var(Var::Resource)) && std::ptr::eq(asked.as_ref(), child)
-}
-
-fn plain_unary(op: UnaryOp) -> bool {
-    matches!(
-        op,
-        UnaryOp::Not
-            | UnaryOp::Neg
-            | UnaryOp::IsEmpty
-            | UnaryOp::Datetime
-            | UnaryOp::Decimal
-            | UnaryOp::Duration
-            | UnaryOp::Ip
-    )
-}
-
-pub(super) fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::UnaryOp { expr, .. }
-        | Expr::GetAttr { expr, .. }
-        | Expr::HasAttr { expr, .. }
-        | Expr::Like { expr, .. } => vec![expr],
-        Expr::BinaryOp { left, right, .. } => vec![left, right],
-        Expr::Is { expr, in_expr, .. } => std::iter::once(expr).chain(in_expr).map(AsRef::as_ref).collect(),
-        Expr::IfThenElse { cond, then_expr, else_expr } => vec![cond, then_expr, else_expr],
-        Expr::Set(items) => items.iter().map(AsRef::as_ref).collect(),
-        Expr::Record(fields) => fields.values().map(AsRef::as_ref).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn reads_row(expr: &Expr) -> bool {
-    matches!(expr, Expr::Var(Var::Resource)) || children(expr).into_iter().any(reads_row)
-}
-
-/// The variable and the names of a chain of attributes.
-pub(super) fn path_of(expr: &Expr) -> Option<(Var, Vec<&str>)> {
-    match expr {
-        Expr::Var(var) => Some((var.clone(), Vec::new())),
-        Expr::GetAttr { expr, attr } => {
-            let (var, mut path) = path_of(expr)?;
-            path.push(attr.as_str());
-            Some((var, path))
-        }
-        _ => None,
     }
 }
 
@@ -457,20 +424,4 @@ fn literals_of(expr: &Expr) -> Vec<&str> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Cedar's `like`.
-pub(super) fn matches(pattern: &[PatternElem], text: &str) -> bool {
-    fn step(pattern: &[PatternElem], text: &[char]) -> bool {
-        match pattern.split_first() {
-            None => text.is_empty(),
-            Some((PatternElem::Wildcard, rest)) => {
-                (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|text| step(rest, text)))
-            }
-            Some((PatternElem::Char(c), rest)) => {
-                text.split_first().is_some_and(|(first, text)| first == c && step(rest, text))
-            }
-        }
-    }
-    step(pattern, &text.chars().collect::<Vec<_>>())
 }

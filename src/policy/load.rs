@@ -9,8 +9,9 @@ use cedar_policy::{ValidationMode, Validator};
 use sha2::{Digest, Sha256};
 
 use super::document::{Part, Stated, Text, annotations, named, parse};
-use super::lint::{Problem, lint};
+use super::lint::lint;
 use super::mask::Mask;
+use super::mentions::Problem;
 use super::report::cedar_error;
 use super::schema::SchemaBase;
 use super::scope::{ACTIONS, Reach, actions};
@@ -31,9 +32,14 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         ids: HashMap::new(),
     };
     let mut digest = Sha256::new();
-    for (path, text) in
-        files.texts.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "cedar"))
-    {
+    let is_policy = |path: &String| Path::new(path).extension().is_some_and(|kind| kind == "cedar");
+    let (global, local): (Vec<_>, Vec<_>) = files
+        .texts
+        .iter()
+        .filter(|(path, _)| is_policy(path))
+        .partition(|(path, _)| matches!(home(path), Home::Governance));
+    // Governance first, so that no domain can take an id from it.
+    for (path, text) in global.into_iter().chain(local) {
         for part in [path, text] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
@@ -50,9 +56,26 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         refuses_to_serve: loader.refuses_to_serve,
         mesh: snapshot.mesh.clone(),
         base,
+        large: loader.policies.iter().any(Stated::is_large),
         policies: loader.policies,
         refusals: loader.refusals,
         tables: checked.tables,
+        products: OnceLock::new(),
+    }
+}
+
+/// A store that lets nothing through, for a load that could not be run.
+pub(super) fn nothing(snapshot: &Snapshot, why: &str) -> PolicyStore {
+    PolicyStore {
+        digest: [0; 32],
+        findings: vec![Diagnostic::error(Kind::Unavailable, format!("policies cannot be loaded: {why}"))],
+        refuses_to_serve: true,
+        mesh: snapshot.mesh.clone(),
+        base: SchemaBase::new(&snapshot.mesh, snapshot.domains.keys()),
+        large: false,
+        policies: Vec::new(),
+        refusals: Vec::new(),
+        tables: HashMap::new(),
         products: OnceLock::new(),
     }
 }
@@ -64,7 +87,8 @@ struct Loader<'a> {
     refuses_to_serve: bool,
     policies: Vec<Stated>,
     refusals: Vec<Refusal>,
-    ids: HashMap<String, Place>,
+    /// Id → where it stands, and in whose folder.
+    ids: HashMap<String, (Place, Option<String>)>,
 }
 
 /// Whose file it is.
@@ -126,6 +150,36 @@ impl Loader<'_> {
         self.refusals.push(Refusal { reach, why });
     }
 
+    /// All that a refused policy could have been about: its own reach, unless its resource is what is wrong.
+    fn meant(&self, home: Option<&str>, reach: Option<Reach>, head_is_wrong: bool) -> Reach {
+        match reach {
+            Some(reach) if !head_is_wrong => reach,
+            Some(reach) if home.is_none() => {
+                let domain = reach.domain_name().filter(|domain| self.words.domains.contains(*domain));
+                Self::all_of(domain)
+            }
+            _ => Self::all_of(home),
+        }
+    }
+
+    /// The id under which a policy is kept: its own, or under its domain's where another domain has it. Nothing where
+    /// its own side of the mesh has it twice. No domain can push another's policy out by taking its name.
+    fn claim(&mut self, id: &str, home: Option<&str>, place: &Place) -> Option<String> {
+        let Some((first, owner)) = self.ids.get(id) else {
+            self.ids.insert(id.to_owned(), (place.clone(), home.map(str::to_owned)));
+            return Some(id.to_owned());
+        };
+        let kept = home.filter(|home| owner.as_deref() != Some(*home)).map(|home| format!("{home}/{id}"));
+        self.findings.push(
+            Diagnostic::error(Kind::Invalid, format!("the policy id `{id}` is taken"))
+                .hint(format!("the first is at {first}; ids are unique in the mesh"))
+                .at(place.clone()),
+        );
+        let kept = kept.filter(|kept| !self.ids.contains_key(kept))?;
+        self.ids.insert(kept.clone(), (place.clone(), home.map(str::to_owned)));
+        Some(kept)
+    }
+
     fn policy(&mut self, text: Text<'_>, home: Option<&str>, part: &Part) {
         let place = text.place(part.start + head_offset(&part.source));
         let pst = match part.cedar.to_pst() {
@@ -147,7 +201,7 @@ impl Loader<'_> {
             self.findings.push(Diagnostic::error(Kind::Invalid, message).hint(hint).at(place));
         }
         let noted = annotations(&part.cedar, pst.effect);
-        let (id, mask) = match noted {
+        let (mut id, mask) = match noted {
             Ok(noted) => noted,
             Err(problems) => {
                 refused = true;
@@ -158,32 +212,21 @@ impl Loader<'_> {
             }
         };
         if !id.is_empty() {
-            if let Some(first) = self.ids.get(&id) {
-                refused = true;
-                self.findings.push(
-                    Diagnostic::error(Kind::Invalid, format!("the policy id `{id}` is taken"))
-                        .hint(format!("the first is at {first}; ids are unique in the mesh"))
-                        .at(place.clone()),
-                );
-            } else {
-                self.ids.insert(id.clone(), place.clone());
+            match self.claim(&id, home, &place) {
+                Some(kept) => id = kept,
+                None => refused = true,
             }
         }
-        let trusted = reach.filter(|_| !head_is_wrong);
-        if refused {
-            // The head may be what is wrong, so everything this file may speak of could have been meant.
-            let meant = trusted.unwrap_or_else(|| Self::all_of(home));
-            self.refuse(meant, format!("{place}: a refused policy"));
+        let Some(reach) = reach.clone().filter(|_| !refused) else {
+            self.refuse(self.meant(home, reach, head_is_wrong), format!("{place}: a refused policy"));
             return;
-        }
-        let Some(reach) = trusted else { return };
-        if let Some(what) = &mentions.set_aside {
+        };
+        for what in &mentions.set_aside {
             self.findings.push(
-                Diagnostic::warning(Kind::Invalid, format!("policy `{id}` is set aside: {what} is not in the mesh"))
-                    .hint("a contract of this domain could not be served; the policy returns with it")
-                    .at(place),
+                Diagnostic::warning(Kind::Invalid, format!("{what} of policy `{id}` is set aside"))
+                    .hint("a contract there could not be served; the name stands for nothing until it is")
+                    .at(place.clone()),
             );
-            return;
         }
         let actions = actions(&pst.action);
         let cedar = named(&part.cedar, &id);

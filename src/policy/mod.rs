@@ -3,19 +3,21 @@
 //! In: policy files, the mesh's snapshot, a principal. Out: for every leaf column what is offered, what is capped,
 //! and under which condition over the row. Absent on purpose: tables, expressions of the query engine, object stores.
 //!
-//! At load a file becomes [`document`] parts, [`lint`] holds them to the [`vocabulary`] of the mesh, and Cedar validates
-//! each against the [`schema`] of every dataset in its [`scope`]; the result is the [`PolicyStore`]. A question goes
-//! [`authorize`] → [`entities`] → Cedar's partial evaluation → [`residual`] → [`simplify`] → [`Decision`].
+//! At load a file becomes `document` parts, `lint` holds them to the `vocabulary` of the mesh, and Cedar validates
+//! each against the `schema` of every dataset in its `scope`; the result is the [`PolicyStore`]. A question goes
+//! `authorize` → `entities` → Cedar's partial evaluation → `residual` → `simplify` → [`Decision`].
 
 // files → store
 mod document;
 mod fit;
 mod lint;
 mod load;
+mod mentions;
 mod report;
 mod schema;
 mod scope;
 mod store;
+mod syntax;
 mod validate;
 mod vocabulary;
 

@@ -165,9 +165,9 @@ pub(super) fn cedar_error(
 ) -> Option<Diagnostic> {
     let policy = policies.iter().find(|policy| policy.id == id)?;
     let mut detail = detail.clone();
-    if let Some(rest) = detail.message.strip_prefix(&format!("for policy `{id}`, ")) {
-        detail.message = rest.to_owned();
-    }
+    let name = format!("for policy `{id}`, ");
+    detail.message = detail.message.replacen(&name, "", 1);
+    detail.help = detail.help.map(|help| help.replacen(&name, "", 1));
     Some(cedar_finding(text_of(files, policy), &detail, lead))
 }
 

@@ -72,6 +72,20 @@ impl Reach {
         }
     }
 
+    /// The one domain it is about, as far as its words say.
+    pub fn domain_name(&self) -> Option<&str> {
+        let of_type = self.only.as_ref().and_then(|only| only.split_once("::")).map(|(domain, _)| domain);
+        let of_anchor = match &self.anchor {
+            Anchor::Anything => None,
+            Anchor::Domain(name) => Some(name.as_str()),
+            Anchor::Product(name) => name.split_once('.').map(|(domain, _)| domain),
+        };
+        match (of_type, of_anchor) {
+            (Some(left), Some(right)) if left != right => None,
+            (left, right) => left.or(right),
+        }
+    }
+
     /// True when it cannot name anything outside the domain.
     pub fn is_confined_to(&self, domain: &str) -> bool {
         let owned =

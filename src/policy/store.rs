@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{PolicySet, Schema};
 
-use super::document::Stated;
+use super::document::{Stated, with_room};
 use super::load;
 use super::residual::Row;
 use super::schema::{SchemaBase, cell_kind, paths, row_type};
@@ -24,6 +24,8 @@ pub struct PolicyStore {
     pub(super) mesh: Mesh,
     pub(super) base: SchemaBase,
     pub(super) policies: Vec<Stated>,
+    /// Some policy needs more stack than a thread usually has.
+    pub(super) large: bool,
     /// What refused policies might have been about: all of it is denied.
     pub(super) refusals: Vec<Refusal>,
     pub(super) tables: HashMap<QualifiedTable, Arc<Guarded>>,
@@ -59,7 +61,7 @@ pub(super) struct Prepared {
 impl PolicyStore {
     /// Reads and checks `governance/*.cedar` and `<domain>/policies/*.cedar`. Never fails: what is wrong is found and denied.
     pub fn load(files: &Files, snapshot: &Snapshot) -> Self {
-        load::load(files, snapshot)
+        with_room(|| load::load(files, snapshot)).unwrap_or_else(|why| load::nothing(snapshot, &why))
     }
 
     /// Everything that is wrong, with its place.

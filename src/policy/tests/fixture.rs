@@ -355,3 +355,12 @@ fn clauses(when: &[Clause]) -> String {
     let text: Vec<String> = when.iter().map(|clause| format!("{:?}", clause.condition)).collect();
     format!(" if {}", text.join(" or "))
 }
+
+#[track_caller]
+pub fn one_error(text: &str, message: &str, hint: &str) {
+    let store = load(text);
+    let errors: Vec<String> = store.findings().iter().map(crate::diagnostic::render_human).collect();
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].contains(&format!("error: {message}")), "{errors:#?}");
+    assert!(errors[0].contains(hint), "{errors:#?}");
+}

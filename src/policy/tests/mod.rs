@@ -2,7 +2,9 @@
 
 mod acceptance;
 mod closed;
+mod denied;
 mod docs;
 mod fixture;
 mod rewrites;
 mod scale;
+mod smaller;
