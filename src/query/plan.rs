@@ -182,9 +182,6 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
                 quoted(table.table()),
             )
         }
-        Statement::ShowSetting { name } | Statement::Set { name, .. } => {
-            return Err(Diagnostic::error(Kind::Unsupported, format!("the setting `{name}` is not offered yet")));
-        }
         // INVARIANT: `plan` takes these itself.
         Statement::Query(query) | Statement::Explain(Explain { query, .. }) => return Ok(query.as_ref().clone()),
     };

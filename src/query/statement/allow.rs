@@ -2,8 +2,7 @@
 
 use datafusion::sql::parser::{ExplainStatement, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Set, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions,
-    Statement as Ast, UnaryOperator, Value,
+    Ident, ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, Statement as Ast,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -13,16 +12,6 @@ use super::relations;
 use super::syntax::refuse;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::functions;
-
-/// What `SET` may set and `SHOW` may show, by every spelling it has.
-pub(super) const SETTINGS: &[(&str, &str)] = &[
-    ("time_zone", "time_zone"),
-    ("timezone", "time_zone"),
-    ("datafusion.execution.time_zone", "time_zone"),
-    ("schema", "schema"),
-    ("meshgate.purpose", "meshgate.purpose"),
-    ("meshgate.arrow_types", "meshgate.arrow_types"),
-];
 
 /// Whether a statement that begins so can be one of ours: most of what the parser knows is refused unparsed.
 pub(super) fn first(token: &Token) -> Result<()> {
@@ -39,7 +28,6 @@ pub(super) fn first(token: &Token) -> Result<()> {
                 | Keyword::SHOW
                 | Keyword::DESCRIBE
                 | Keyword::DESC
-                | Keyword::SET
         )
     {
         return Ok(());
@@ -118,18 +106,6 @@ fn about(ast: Ast) -> Result<Statement> {
             }
         }
         Ast::ExplainTable { hive_format: None, table_name, .. } => described(table_name),
-        Ast::ShowVariable { variable } => Ok(Statement::ShowSetting { name: setting(&spelled(&variable))? }),
-        Ast::Set(Set::SetTimeZone { local: false, value }) => {
-            Ok(Statement::Set { name: "time_zone", value: value_of(&value)? })
-        }
-        Ast::Set(Set::SingleAssignment { scope: None, hivevar: false, variable, values }) => {
-            let name = setting(&variable.to_string())?;
-            match values.as_slice() {
-                [value] => Ok(Statement::Set { name, value: value_of(value)? }),
-                _ => Err(Diagnostic::error(Kind::Invalid, format!("`{name}` takes one value"))),
-            }
-        }
-        Ast::Set(_) => refuse("this form of `SET` is not answered"),
         Ast::ShowCreate { .. } => refuse("`SHOW CREATE` is not answered"),
         _ => refuse("this statement is not answered"),
     }
@@ -138,42 +114,6 @@ fn about(ast: Ast) -> Result<Statement> {
 fn described(table: ObjectName) -> Result<Statement> {
     relations::check_name(&table)?;
     Ok(Statement::ShowColumns { table })
-}
-
-fn spelled(variable: &[Ident]) -> String {
-    variable.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".")
-}
-
-fn setting(name: &str) -> Result<&'static str> {
-    let folded = name.to_lowercase().replace(['"', '`', ' '], "");
-    SETTINGS.iter().find(|(spelling, _)| *spelling == folded).map(|(_, name)| *name).ok_or_else(|| {
-        Diagnostic::error(Kind::Unsupported, format!("`{name}` is not a setting of this session"))
-            .hint("settings are time_zone, schema, meshgate.purpose and meshgate.arrow_types")
-    })
-}
-
-fn value_of(value: &Expr) -> Result<String> {
-    let plain = match value {
-        Expr::Identifier(ident) => Some(ident.value.clone()),
-        Expr::Value(value) => match &value.value {
-            Value::Number(text, _) | Value::SingleQuotedString(text) | Value::DoubleQuotedString(text) => {
-                Some(text.clone())
-            }
-            Value::Boolean(value) => Some(value.to_string()),
-            _ => None,
-        },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
-            Expr::Value(value) => match &value.value {
-                Value::Number(digits, _) => Some(format!("-{digits}")),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    };
-    plain.ok_or_else(|| {
-        Diagnostic::error(Kind::Invalid, "a setting takes a plain value").hint("for example: `SET time_zone = 'UTC'`")
-    })
 }
 
 /// The domain of `SHOW TABLES FROM domain`.

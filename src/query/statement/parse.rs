@@ -35,15 +35,6 @@ pub enum Statement {
     ShowColumns {
         table: ObjectName,
     },
-    /// `SHOW name`, of one of the settings that `Set` takes.
-    ShowSetting {
-        name: &'static str,
-    },
-    /// `SET name = value`; `name` is one of time_zone, schema, meshgate.purpose, meshgate.arrow_types.
-    Set {
-        name: &'static str,
-        value: String,
-    },
 }
 
 /// `EXPLAIN` of a query.

@@ -13,8 +13,8 @@ use arrow::csv::ReaderBuilder;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
-use object_store::memory::InMemory;
 use object_store::ObjectStoreExt;
+use object_store::memory::InMemory;
 
 /// Rows in a row group: small, so that a handful of rows makes several.
 const ROW_GROUP: usize = 4;

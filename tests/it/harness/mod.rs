@@ -65,7 +65,7 @@ impl Mesh {
         let (generation, findings) = generation(fixture, &sources);
         let current = Arc::new(Current::new(generation));
         let sessions = Arc::new(Sessions::new(Arc::clone(&current), Arc::clone(&engine), limits, clock.clone()));
-        let users = UsersFile::parse(&fixture.users, "users.toml").unwrap();
+        let users = UsersFile::parse(&wire::with_passwords(&fixture.users), "users.toml").unwrap();
         Self { sessions, current, clock, findings, users, engine, sources }
     }
 

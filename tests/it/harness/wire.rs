@@ -1,5 +1,6 @@
 //! The gateway behind a socket, and a client whose received bytes are recorded as they come off the wire.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -120,8 +121,10 @@ async fn recorder(server: SocketAddr, recorded: Arc<Mutex<Vec<u8>>>) -> SocketAd
     address
 }
 
-/// Replaces `password = "x"` by the hash of the user's own name.
-fn with_passwords(users: &str) -> String {
+/// Replaces `password = "x"` by the hash of the user's own name. A name is hashed once: hashing is slow on purpose.
+pub fn with_passwords(users: &str) -> String {
+    static HASHES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut hashes = HASHES.lock().unwrap();
     let mut out = String::new();
     let mut name = String::new();
     for line in users.lines() {
@@ -129,7 +132,8 @@ fn with_passwords(users: &str) -> String {
             user.clone_into(&mut name);
         }
         if line.trim().starts_with("password") {
-            let hash = hash_password(&SecretString::from(name.clone())).unwrap();
+            let hash =
+                hashes.entry(name.clone()).or_insert_with(|| hash_password(&SecretString::from(name.clone())).unwrap());
             out += &format!("password = \"{hash}\"\n");
         } else {
             out += &format!("{line}\n");
