@@ -24,7 +24,7 @@ pub struct VisibleTable {
 
 /// Every table the view may read, sorted by domain and name.
 pub fn visible_tables(view: &PrincipalView) -> Vec<VisibleTable> {
-    view.readable().iter().map(|table| describe(table)).collect()
+    view.readable().iter().map(describe).collect()
 }
 
 fn describe(table: &Arc<GovernedTable>) -> VisibleTable {

@@ -161,7 +161,9 @@ pub fn view_digest(generation: &Generation, principal: &Principal, purpose: &str
             AttributeValue::String(value) => put(&format!("string {value}")),
             AttributeValue::StringSet(values) => {
                 put(&format!("set {}", values.len()));
-                values.iter().for_each(|value| put(value));
+                for value in values {
+                    put(value);
+                }
             }
         }
     }

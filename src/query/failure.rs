@@ -104,7 +104,7 @@ fn plain(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for prefix in ["Error during planning: ", "SQL error: ", "Execution error: ", "Arrow error: "] {
         if let Some(rest) = line.strip_prefix(prefix) {
-            line = rest.to_owned();
+            line = String::from(rest);
         }
     }
     if line.chars().count() > LONGEST {

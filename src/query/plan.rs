@@ -70,9 +70,11 @@ pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
     functions::check_plan(&logical)?;
     let logical = match explain {
-        Some(option) => explained(logical, option).map_err(|error| diagnose(&error, Some(sql)))?,
-        None => logical,
-    };
+        Some(option) => explained(logical, option),
+        // Coerces types: only then is the schema the one that the stream will have.
+        None => state.state.analyzer().execute_and_check(logical, state.state.config_options(), |_, _| {}),
+    }
+    .map_err(|error| diagnose(&error, Some(sql)))?;
     let plan = admit(logical)?;
     let schema = plan.schema();
     let (generation, view) = (state.view.generation().digest(), state.view.digest());

@@ -26,7 +26,7 @@ use crate::telemetry::Clock;
 
 /// Views kept for principals that come back; an evicted one is decided again.
 const KEPT_VIEWS: u64 = 1_024;
-const VIEW_IDLE: Duration = Duration::from_secs(600);
+const VIEW_IDLE: Duration = Duration::from_mins(10);
 
 /// Opens sessions over the current generation.
 pub struct Sessions(Arc<Shared>);

@@ -1,5 +1,13 @@
 //! One integration test binary: each further one costs a link.
-#![expect(clippy::disallowed_methods, reason = "tests start their own tasks")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
+    reason = "a test that panics says what is wrong; tests start their own tasks"
+)]
 
 mod acceptance;
 mod bad_input;

@@ -107,7 +107,7 @@ fn large() -> Vec<u8> {
         Field::new("amount", DataType::Int64, true),
         Field::new("payload", DataType::Utf8, true),
     ]));
-    let payload = (0..rows).map(|i| format!("{:064x}", i.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)));
+    let payload = (0..rows).map(|i| format!("{:064x}", i.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed())));
     let batch = RecordBatch::try_new(
         Arc::clone(&schema),
         vec![

@@ -72,7 +72,7 @@ fn every_command_of_the_readme_runs() {
         let script = block
             .replace("cargo run --release --", &binary.display().to_string())
             .replace("meshgate ", &format!("{} ", binary.display()))
-            .replace("127.0.0.1:8815", &format!("127.0.0.1:{}", serving.port))
+            .replace(" sql ", &format!(" sql --url grpc://127.0.0.1:{} ", serving.port))
             .replace(&format!(".{}", binary.display()), ".meshgate");
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &script])

@@ -95,6 +95,6 @@ async fn demo(args: Args) -> Result<u8> {
         drop(stop);
         code
     };
-    let (served, code) = tokio::join!(server, repl);
-    served.map(|()| code)
+    let (ended, code) = tokio::join!(server, repl);
+    ended.map(|()| code)
 }

