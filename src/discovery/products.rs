@@ -48,14 +48,14 @@ fn rows(view: &PrincipalView) -> Vec<[Option<String>; 7]> {
         .filter(|product| view.discovers(product))
         .map(|product| {
             let contract = &product.contract;
-            let domain = snapshot.domains.get(&product.name.domain);
+            let (owner, support) = snapshot.owner(product);
             [
                 Some(product.name.domain.to_string()),
                 Some(product.name.product.to_string()),
                 Some(contract.version.to_string()),
                 Some(contract.status.as_str().to_owned()),
-                contract.owner_team.clone().or_else(|| domain.map(|domain| domain.owner_team.clone())),
-                contract.support.first().map(|support| support.channel.clone()),
+                owner.map(str::to_owned),
+                support.map(str::to_owned),
                 contract.purpose.clone(),
             ]
         })

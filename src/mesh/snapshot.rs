@@ -94,3 +94,14 @@ pub struct Snapshot {
     /// SHA-256 over all contract and mesh files.
     pub digest: [u8; 32],
 }
+
+impl Snapshot {
+    /// Who answers for a product: the team of its contract, else of its domain, and the first support channel of either.
+    pub fn owner<'a>(&'a self, product: &'a Product) -> (Option<&'a str>, Option<&'a str>) {
+        let domain = self.domains.get(&product.name.domain);
+        let team = product.contract.owner_team.as_deref().or_else(|| domain.map(|domain| domain.owner_team.as_str()));
+        let of_domain = domain.and_then(|domain| domain.support.first());
+        let support = product.contract.support.first().or(of_domain);
+        (team, support.map(|support| support.channel.as_str()))
+    }
+}

@@ -140,13 +140,11 @@ fn shown(reference: &TableReference) -> String {
 }
 
 fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
-    let domain = view.generation().snapshot().domains.get(&product.name.domain);
-    let team = product.contract.owner_team.clone().or_else(|| domain.map(|domain| domain.owner_team.clone()));
-    let support = product.contract.support.first().or_else(|| domain.and_then(|domain| domain.support.first()));
+    let (team, support) = view.generation().snapshot().owner(product);
     let mut diagnostic =
         Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
     if let Some(team) = team {
-        let channel = support.map(|support| format!(" ({})", support.channel)).unwrap_or_default();
+        let channel = support.map(|channel| format!(" ({channel})")).unwrap_or_default();
         diagnostic = diagnostic.hint(format!("ask its owner: {team}{channel}"));
     }
     diagnostic

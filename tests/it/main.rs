@@ -12,6 +12,8 @@
 mod acceptance;
 mod bad_input;
 mod demo;
+mod discover;
+mod explain;
 mod harness;
 mod leaks;
 mod pruning;
