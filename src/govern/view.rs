@@ -103,13 +103,12 @@ impl PrincipalView {
         }
         let decision =
             self.generation.policies().authorize(&self.principal, &self.purpose, self.clock.unix_millis(), entry);
-        let (table, keep) = match decision {
+        let table = match decision {
             Decision::Hidden { why } => {
                 tracing::debug!(principal = %self.principal.name(), table = %entry.table, why, "hidden");
-                (None, true)
+                None
             }
             Decision::Exposed(exposed) => {
-                let keep = !exposed.reads_clock;
                 let domain = &entry.table.domain;
                 let restricted =
                     self.generation.snapshot().mesh.classifications.last() == Some(&entry.dataset().classification);
@@ -120,10 +119,10 @@ impl PrincipalView {
                     self.generation.hash_key(domain).cloned(),
                     restricted,
                 );
-                (table.map(Arc::new), keep)
+                table.map(Arc::new)
             }
         };
-        if keep {
+        if !self.generation.policies().reads_clock(&entry.table) {
             self.lock().insert(entry.table.clone(), table.clone());
         }
         table

@@ -66,3 +66,22 @@ async fn a_product_that_may_not_be_known_of_does_not_exist() {
     assert!(unknown.starts_with("NotFound"), "{unknown}");
     check(&mesh, "eve", "SELECT count(*) AS n FROM meshgate.products", "n Int64\n0").await;
 }
+
+/// A policy that reads the time is asked anew for each execution, whichever way it decided before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_the_hour_is_decided_anew() {
+    let hours = r#"resource.region == principal.region && context.now >= datetime("2026-01-01T08:00:00Z") && context.now < datetime("2026-01-01T18:00:00Z")"#;
+    let mesh = Mesh::new(&MESH.replace("resource.region == principal.region", hours)).await;
+    assert_eq!(mesh.findings, []);
+    let session = mesh.session("ana");
+    let sql = "SELECT count(*) AS n FROM sales.orders";
+    assert!(mesh.answer("ana", sql).await.starts_with("NotFound"), "before the hour");
+    mesh.clock.advance(std::time::Duration::from_hours(9));
+    check(&mesh, "ana", sql, "n Int64\n2").await;
+    // Planned within the hour, run after it.
+    let planned = session.plan(sql).await.unwrap();
+    mesh.clock.advance(std::time::Duration::from_hours(10));
+    let wire = meshgate::flight::wire_schema(planned.schema());
+    let Err(late) = session.run(&planned, wire).await else { panic!("the hour is over") };
+    assert!(late.message.contains("there is no table"), "{late}");
+}
