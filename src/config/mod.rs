@@ -55,7 +55,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             Diagnostic::error(Kind::Invalid, error.message().replace('\n', " "))
-                .at(place(file, text, offset))
+                .at(Place::at_offset(file, text, offset))
                 .hint("docs/CONFIGURATION.md lists every key with its default")
         })?;
         config.catalogs = base.join(&config.catalogs);
@@ -64,15 +64,6 @@ impl Config {
         config.limits.resolve(base);
         Ok(config)
     }
-}
-
-/// Line and column, from 1, of a byte offset.
-pub(crate) fn place(file: &str, text: &str, offset: usize) -> Place {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Place { file: file.to_owned(), line: small(line), column: small(column) }
 }
 
 /// The value of an environment variable, if it is set and not empty: the one place that reads it.
