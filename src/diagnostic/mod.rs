@@ -10,7 +10,7 @@ mod suggest;
 use std::fmt;
 
 pub use render::{render_all, render_human};
-pub use suggest::nearest;
+pub use suggest::{did_you_mean, nearest};
 
 /// What sort of failure this is; the protocol face turns it into a status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
