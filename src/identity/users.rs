@@ -73,8 +73,9 @@ impl UsersFile {
     /// # Errors
     /// `Invalid` with the place; a hash is never repeated.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let invalid =
-            |offset: usize, message: String| Diagnostic::error(Kind::Invalid, message).at(Place::at_offset(file, text, offset));
+        let invalid = |offset: usize, message: String| {
+            Diagnostic::error(Kind::Invalid, message).at(Place::at_offset(file, text, offset))
+        };
         let document: Document = toml::from_str(text).map_err(|error| {
             invalid(error.span().map_or(0, |span| span.start), error.message().replace('\n', " "))
                 .hint("a user is `[users.NAME]` with `password`, `roles` and `attributes`")
@@ -98,8 +99,10 @@ impl UsersFile {
             let mut roles = BTreeSet::new();
             for role in user.roles {
                 let at = role.span().start;
-                let role: RoleName =
-                    role.into_inner().parse().map_err(|error| Diagnostic::from(error).at(Place::at_offset(file, text, at)))?;
+                let role: RoleName = role
+                    .into_inner()
+                    .parse()
+                    .map_err(|error| Diagnostic::from(error).at(Place::at_offset(file, text, at)))?;
                 roles.insert(role);
             }
             let attributes = user.attributes.into_iter().map(|(key, value)| (key, value.into())).collect();
