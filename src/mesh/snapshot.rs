@@ -94,3 +94,17 @@ pub struct Snapshot {
     /// SHA-256 over all contract and mesh files.
     pub digest: [u8; 32],
 }
+
+impl Snapshot {
+    /// Who answers for a product: the contract's team, else the domain's.
+    pub fn owner<'a>(&'a self, product: &'a Product) -> Option<&'a str> {
+        let domain = || self.domains.get(&product.name.domain).map(|domain| domain.owner_team.as_str());
+        product.contract.owner_team.as_deref().or_else(domain)
+    }
+
+    /// Where to ask about a product: the contract's first channel, else the domain's.
+    pub fn support<'a>(&'a self, product: &'a Product) -> Option<&'a SupportChannel> {
+        let domain = || self.domains.get(&product.name.domain).and_then(|domain| domain.support.first());
+        product.contract.support.first().or_else(domain)
+    }
+}
