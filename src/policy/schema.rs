@@ -10,7 +10,7 @@ use crate::contract::{Column, Dataset};
 use crate::mesh::{AttributeType, Mesh};
 use crate::name::DomainName;
 
-/// What Cedar calls the value of a column (POLICY section 1); columns of any other type are no attributes.
+/// What Cedar calls the value of a column; columns of any other type are no attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CellKind {
     Bool,
