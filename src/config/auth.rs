@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::number::at_least_one;
+
 /// `[auth]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +16,7 @@ pub struct Auth {
     #[serde(default)]
     pub anonymous: bool,
     /// Seconds after which an unused login ends. Default 8 hours.
-    #[serde(default = "session_seconds")]
+    #[serde(default = "session_seconds", deserialize_with = "at_least_one")]
     pub session_seconds: u64,
 }
 

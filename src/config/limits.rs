@@ -4,29 +4,41 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::number::at_least_one;
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Memory in MiB that all queries together may reserve. Default 2048.
+    #[serde(deserialize_with = "at_least_one")]
     pub memory_mib: usize,
     /// Disk in MiB that spilled data may take. Default 10240.
+    #[serde(deserialize_with = "at_least_one")]
     pub spill_mib: u64,
-    /// Folder for spilled data (made with mode 0700, emptied at start). Default: a new folder below the system's temporary one.
+    /// Spilled data lies in `meshgate-spill` below it, made with mode 0700 and emptied at start. Default: a new folder below the
+    /// system's temporary one.
     pub spill_dir: Option<PathBuf>,
     /// Degree of parallelism of one query. Default: the number of cores.
+    #[serde(deserialize_with = "at_least_one")]
     pub partitions: usize,
     /// Longest SQL text in bytes. Default 1,000,000.
+    #[serde(deserialize_with = "at_least_one")]
     pub statement_bytes: usize,
     /// Most tokens in one statement. Default 50,000.
+    #[serde(deserialize_with = "at_least_one")]
     pub statement_tokens: usize,
-    /// Longest chain of operators and deepest nesting. Default 1,000.
+    /// Longest chain of operators, with the chains in brackets inside it. Default 1,000.
+    #[serde(deserialize_with = "at_least_one")]
     pub statement_depth: usize,
-    /// Seconds that planning may take. Default 10.
+    /// Seconds that planning may take, the wait for a thread to plan on included. Default 10.
+    #[serde(deserialize_with = "at_least_one")]
     pub planning_seconds: u64,
     /// Statements planned and waiting to be fetched. Default 1,024.
+    #[serde(deserialize_with = "at_least_one")]
     pub pending_statements: u64,
     /// Seconds after which a ticket is refused. Default 300.
+    #[serde(deserialize_with = "at_least_one")]
     pub ticket_seconds: u64,
 }
 

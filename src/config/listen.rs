@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use super::number::at_least_zero;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// `[listen]`
@@ -16,6 +17,7 @@ pub struct Listen {
     /// Set it only on a private network, behind something that brings TLS.
     pub allow_plaintext_network: bool,
     /// Seconds that running queries may take to finish after SIGTERM. Default 30.
+    #[serde(deserialize_with = "at_least_zero")]
     pub drain_seconds: u64,
 }
 

@@ -6,6 +6,7 @@
 mod auth;
 mod limits;
 mod listen;
+mod number;
 mod secret;
 mod storage;
 
@@ -55,7 +56,7 @@ impl Config {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             Diagnostic::error(Kind::Invalid, error.message().replace('\n', " "))
-                .at(place(file, text, offset))
+                .at(Place::at_offset(file, text, offset))
                 .hint("docs/CONFIGURATION.md lists every key with its default")
         })?;
         config.catalogs = base.join(&config.catalogs);
@@ -64,15 +65,6 @@ impl Config {
         config.limits.resolve(base);
         Ok(config)
     }
-}
-
-/// Line and column, from 1, of a byte offset.
-pub(crate) fn place(file: &str, text: &str, offset: usize) -> Place {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Place { file: file.to_owned(), line: small(line), column: small(column) }
 }
 
 /// The value of an environment variable, if it is set and not empty: the one place that reads it.
@@ -92,6 +84,84 @@ mod tests {
         let config = Config::parse(SMALL, "meshgate.toml", Path::new("/etc/mesh")).unwrap();
         assert_eq!(config.catalogs, Path::new("/etc/mesh/catalogs"));
         assert_eq!(config.auth.users, Path::new("/etc/mesh/users.toml"));
+    }
+
+    #[test]
+    fn numbers_that_would_stop_everything_are_refused_in_plain_words() {
+        for (section, key) in [
+            ("limits", "memory_mib"),
+            ("limits", "spill_mib"),
+            ("limits", "partitions"),
+            ("limits", "statement_bytes"),
+            ("limits", "statement_tokens"),
+            ("limits", "statement_depth"),
+            ("limits", "planning_seconds"),
+            ("limits", "pending_statements"),
+            ("limits", "ticket_seconds"),
+        ] {
+            for (given, named) in [("0", "integer `0`"), ("-1", "integer `-1`"), ("'much'", "string \"much\"")] {
+                let error = parse(&format!("{SMALL}[{section}]\n{key} = {given}\n")).unwrap_err();
+                assert!(error.message.contains(named), "{}", error.message);
+                assert!(error.message.ends_with("expected a whole number from 1"), "{}", error.message);
+                let column = key.len() + 4;
+                assert_eq!(error.place.unwrap().to_string(), format!("meshgate.toml:5:{column}"));
+            }
+        }
+        assert!(parse(&format!("{SMALL}session_seconds = 0\n")).is_err());
+        assert_eq!(parse(&format!("{SMALL}[listen]\ndrain_seconds = 0\n")).unwrap().listen.drain_seconds, 0);
+    }
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, "meshgate.toml", Path::new("."))
+    }
+
+    /// Keys by dotted path; the names of domains stand for any.
+    fn keys(table: &toml::Table, above: &str, out: &mut Vec<String>) {
+        for (key, value) in table {
+            let path = format!("{above}{}", if above == "storage.domains." { "*" } else { key });
+            match value {
+                toml::Value::Table(below) => keys(below, &format!("{path}."), out),
+                _ => out.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn the_documented_keys_are_those_that_are_read_with_their_defaults() {
+        let page = include_str!("../../docs/CONFIGURATION.md");
+        let block = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        // What is optional stands there as a comment; here it counts.
+        let block = block.replace("\n# ", "\n");
+        let documented = parse(&block).unwrap();
+        assert_eq!(documented.storage.domains.len(), 2);
+        let sales = &documented.storage.domains["sales"];
+        let s3 = documented.storage.domains["hr"].s3.as_ref().unwrap();
+        assert!(sales.root.is_some() && sales.hash_key.is_some() && s3.endpoint.is_some() && !s3.prefix.is_empty());
+
+        let mut found = Vec::new();
+        keys(&block.parse().unwrap(), "", &mut found);
+        found.sort();
+        found.dedup();
+        let s3 = ["access_key_id", "bucket", "endpoint", "prefix", "region", "secret_access_key"];
+        let mut expected: Vec<String> = s3.iter().map(|key| format!("storage.domains.*.s3.{key}")).collect();
+        expected.extend(
+            "catalogs auth.anonymous auth.session_seconds auth.users limits.memory_mib limits.partitions \
+             limits.pending_statements limits.planning_seconds limits.spill_dir limits.spill_mib \
+             limits.statement_bytes limits.statement_depth limits.statement_tokens limits.ticket_seconds \
+             listen.address listen.allow_plaintext_network listen.drain_seconds storage.domains.*.hash_key \
+             storage.domains.*.root"
+                .split_whitespace()
+                .map(str::to_owned),
+        );
+        expected.sort();
+        assert_eq!(found, expected);
+
+        // Every value shown is the default, but those that depend on the machine.
+        let plain = parse(SMALL).unwrap();
+        let machine = |limits: &Limits| Limits { spill_dir: None, partitions: 1, ..limits.clone() };
+        assert_eq!(format!("{:?}", machine(&documented.limits)), format!("{:?}", machine(&plain.limits)));
+        assert_eq!(format!("{:?}", documented.listen), format!("{:?}", plain.listen));
+        assert_eq!(format!("{:?}", documented.auth), format!("{:?}", plain.auth));
     }
 
     #[test]

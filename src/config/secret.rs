@@ -47,9 +47,36 @@ impl SecretRef {
             Self::Env(name) => super::environment(name)
                 .map(SecretString::from)
                 .ok_or_else(|| missing(format!("the environment variable `{name}` is not set"))),
-            Self::File(path) => std::fs::read_to_string(path)
-                .map(|text| SecretString::from(text.trim_end().to_owned()))
-                .map_err(|error| missing(format!("cannot read the secret file `{}`: {error}", path.display()))),
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| missing(format!("cannot read the secret file `{}`: {error}", path.display())))?;
+                // An empty key would hash with no secret at all.
+                match text.trim_end() {
+                    "" => Err(missing(format!("the secret file `{}` is empty", path.display()))),
+                    secret => Ok(SecretString::from(secret)),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn an_empty_file_is_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = |text: &str| {
+            let path = folder.path().join("key");
+            std::fs::write(&path, text).unwrap();
+            SecretRef::File(path).read()
+        };
+        assert_eq!(secret("salt and pepper\n").unwrap().expose_secret(), "salt and pepper");
+        for empty in ["", "\n", " \n"] {
+            let error = secret(empty).unwrap_err();
+            assert!(error.message.ends_with("is empty"), "{}", error.message);
         }
     }
 }

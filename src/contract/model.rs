@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-use crate::name::{Classification, ColumnName, DatasetName, DomainName, ProductName, Tag};
+use crate::name::{Classification, ColumnName, ColumnPath, DatasetName, DomainName, ProductName, Tag};
 
 /// One checked ODCS contract: the promise of one data product at one version.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// In the order of a product's life.
+    pub const ALL: [Self; 5] = [Self::Proposed, Self::Draft, Self::Active, Self::Deprecated, Self::Retired];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proposed => "proposed",
@@ -153,6 +156,29 @@ pub struct Column {
     pub quality: Vec<QualityRule>,
 }
 
+impl Column {
+    /// A top-level column and every field inside it, structs before what is in them.
+    pub fn paths(&self) -> Vec<(ColumnPath, &Self)> {
+        fn descend<'a>(path: ColumnPath, column: &'a Column, out: &mut Vec<(ColumnPath, &'a Column)>) {
+            let below: Vec<_> = column.fields.iter().map(|field| (path.child(field.name.clone()), field)).collect();
+            out.push((path, column));
+            for (path, field) in below {
+                descend(path, field, out);
+            }
+        }
+        let mut out = Vec::new();
+        descend(ColumnPath::root(self.name.clone()), self, &mut out);
+        out
+    }
+
+    /// Those of [`Self::paths`] that are no structs.
+    pub fn leaves(&self) -> Vec<(ColumnPath, &Self)> {
+        let mut leaves = self.paths();
+        leaves.retain(|(_, column)| column.fields.is_empty());
+        leaves
+    }
+}
+
 /// A foreign key: columns here, columns there. Targets are as written: `customers.customer_id`, or with a domain or file before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyReference {
@@ -178,6 +204,16 @@ pub struct SlaProperty {
 }
 
 impl Dataset {
+    /// Every column and field, structs before what is in them.
+    pub fn paths(&self) -> Vec<(ColumnPath, &Column)> {
+        self.columns.iter().flat_map(Column::paths).collect()
+    }
+
+    /// Leaf columns: top-level ones and fields of structs, in the contract's order; a list or map is one leaf.
+    pub fn leaves(&self) -> Vec<(ColumnPath, &Column)> {
+        self.columns.iter().flat_map(Column::leaves).collect()
+    }
+
     /// Columns of the primary key by position.
     pub fn primary_key(&self) -> Vec<&Column> {
         let mut keys: Vec<&Column> = self.columns.iter().filter(|c| c.primary_key.is_some()).collect();

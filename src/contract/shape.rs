@@ -4,7 +4,7 @@
 //! unknown key, every wrong type and every missing key at once. What the values mean is checked elsewhere.
 
 use super::locate::{At, Node, Value};
-use crate::diagnostic::{Diagnostic, Kind, nearest};
+use crate::diagnostic::{Diagnostic, Kind, did_you_mean};
 
 /// What may stand in one place.
 #[derive(Debug)]
@@ -118,11 +118,9 @@ impl<'a> Findings<'a> {
 }
 
 fn suggestion(given: &str, known: &[&str]) -> String {
-    match nearest(given, known.iter().copied()) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None if known.is_empty() => "none are declared".to_owned(),
-        None => format!("use one of {}", known.join(", ")),
-    }
+    did_you_mean(given, known.iter().copied()).unwrap_or_else(|| {
+        if known.is_empty() { "none are declared".to_owned() } else { format!("use one of {}", known.join(", ")) }
+    })
 }
 
 /// User input inside a sentence: short, on one line.
@@ -217,8 +215,8 @@ fn walk_map(node: &Node, shape: &Shape, findings: &mut Findings<'_>) {
             let hint = if super::check::looks_like_a_credential(&entry.key) {
                 "credentials never stand in a contract; the operator configures them".to_owned()
             } else {
-                match nearest(&entry.key, known.iter().copied()) {
-                    Some(word) => format!("did you mean `{word}`?"),
+                match did_you_mean(&entry.key, known.iter().copied()) {
+                    Some(hint) => hint,
                     None if known.contains(&"customProperties") => {
                         format!(
                             "remove it, or write it as an entry of `customProperties`; known keys: {}",

@@ -5,6 +5,8 @@
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 
+use crate::diagnostic::did_you_mean;
+
 /// What the standard calls the type of a scalar column.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Declared<'a> {
@@ -17,7 +19,7 @@ pub struct Declared<'a> {
 }
 
 /// Logical types that this gateway serves.
-pub const LOGICAL_TYPES: &[&str] =
+const LOGICAL_TYPES: &[&str] =
     &["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"];
 
 /// Which of the declarations is at fault.
@@ -32,7 +34,7 @@ pub enum Fault {
 pub type Refusal = (Fault, String, String);
 
 /// The logical type of a column that names only a physical one.
-pub fn infer_logical(physical: &str) -> Option<&'static str> {
+fn infer_logical(physical: &str) -> Option<&'static str> {
     let (base, _) = parse(physical);
     Some(match base.as_str() {
         "varchar" | "char" | "character" | "character varying" | "nvarchar" | "nchar" | "text" | "string" | "uuid"
@@ -82,10 +84,8 @@ pub fn scalar(declared: Declared<'_>) -> Result<DataType, Refusal> {
             Ok(float(base).or_else(|| integer(base)).unwrap_or(DataType::Float64))
         }
         other => {
-            let mut hint = format!("supported: {}", LOGICAL_TYPES.join(", "));
-            if let Some(word) = crate::diagnostic::nearest(other, LOGICAL_TYPES.iter().copied()) {
-                hint = format!("did you mean `{word}`?");
-            }
+            let hint = did_you_mean(other, LOGICAL_TYPES.iter().copied())
+                .unwrap_or_else(|| format!("supported: {}", LOGICAL_TYPES.join(", ")));
             Err((Fault::Logical, format!("unsupported logical type `{}`", super::shape::quote(other)), hint))
         }
     }

@@ -10,7 +10,7 @@ mod suggest;
 use std::fmt;
 
 pub use render::{render_all, render_human};
-pub use suggest::nearest;
+pub use suggest::{did_you_mean, nearest};
 
 /// What sort of failure this is; the protocol face turns it into a status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +51,20 @@ pub struct Place {
     pub file: String,
     pub line: u32,
     pub column: u32,
+}
+
+impl Place {
+    /// The place of a byte offset in the text of a file.
+    pub fn at_offset(file: &str, text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let from_one = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        Self {
+            file: file.to_owned(),
+            line: from_one(before.matches('\n').count()),
+            column: from_one(before.get(line_start..).unwrap_or_default().chars().count()),
+        }
+    }
 }
 
 impl fmt::Display for Place {

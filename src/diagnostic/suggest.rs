@@ -13,6 +13,11 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
+/// The nearest word as a hint, if one is near enough.
+pub fn did_you_mean<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(given, candidates).map(|word| format!("did you mean `{word}`?"))
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     // Long input is never a slip of a key, and the work grows with the product of the lengths.

@@ -10,7 +10,6 @@ use datafusion::error::Result;
 
 use crate::govern::{PrincipalView, SystemTable};
 
-pub const NAME: &str = "meshgate";
 const PRODUCTS: &str = "products";
 
 /// The schema `meshgate` for one view: `products`, a row for each product this principal may discover.
@@ -20,7 +19,8 @@ pub struct MeshSchema {
 }
 
 impl MeshSchema {
-    pub const NAME: &str = NAME;
+    /// The SQL schema's name.
+    pub const NAME: &str = "meshgate";
 
     pub fn new(view: &Arc<PrincipalView>) -> Self {
         let names = ["domain", "product", "version", "status", "owner", "support", "purpose"];
@@ -48,14 +48,13 @@ fn rows(view: &PrincipalView) -> Vec<[Option<String>; 7]> {
         .filter(|product| view.discovers(product))
         .map(|product| {
             let contract = &product.contract;
-            let (owner, support) = snapshot.owner(product);
             [
                 Some(product.name.domain.to_string()),
                 Some(product.name.product.to_string()),
                 Some(contract.version.to_string()),
                 Some(contract.status.as_str().to_owned()),
-                owner.map(str::to_owned),
-                support.map(str::to_owned),
+                snapshot.owner(product).map(str::to_owned),
+                snapshot.support(product).map(|support| support.channel.clone()),
                 contract.purpose.clone(),
             ]
         })

@@ -66,7 +66,7 @@ fn standard() -> SqlInfoDataBuilder {
     info.append(508, &["ANTI", "ILIKE", "QUALIFY", "SEMI", "UNNEST"][..]);
     info.append(509, NUMERIC);
     info.append(510, STRING);
-    info.append(511, &["coalesce", "nullif", "nvl", "version"][..]);
+    info.append(511, &["coalesce", "nullif", "nvl"][..]);
     info.append(512, DATETIME);
     info.append(513, "\\"); // escapes _ and % in the patterns of metadata commands
     info.append(514, "");

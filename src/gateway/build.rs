@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Limits};
-use crate::diagnostic::{Diagnostic, Result, Severity};
+use crate::diagnostic::{Diagnostic, Kind, Result, Severity, did_you_mean};
 use crate::engine::Engine;
 use crate::flight;
 use crate::govern::{Current, Generation};
@@ -64,6 +64,7 @@ impl Gateway {
         let sources = Arc::new(Sources::new(Arc::clone(&engine), stores));
         let (hash_keys, missing) = hash_keys(config, &snapshot);
         findings.extend(missing);
+        findings.extend(strangers(config, &snapshot));
         let source: Arc<dyn crate::source::Open> = Arc::clone(&sources) as _;
         let generation = Generation::new(Arc::clone(&snapshot), policies, source, hash_keys);
         let current = Arc::new(Current::new(generation));
@@ -157,9 +158,22 @@ impl Gateway {
 fn first(findings: Vec<Diagnostic>) -> Diagnostic {
     let more = findings.len().saturating_sub(1);
     let error = findings.into_iter().find(|finding| finding.severity == Severity::Error);
-    let error = error
-        .unwrap_or_else(|| Diagnostic::error(crate::diagnostic::Kind::Internal, "the catalogs could not be loaded"));
+    let error = error.unwrap_or_else(|| Diagnostic::error(Kind::Internal, "the catalogs could not be loaded"));
     if more == 0 { error } else { error.hint(format!("`meshgate check` shows {more} more findings")) }
+}
+
+/// Storage for a domain that is not there is most often a misspelt name, and its real domain then has none.
+fn strangers(config: &Config, snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let domains: Vec<&str> = snapshot.domains.keys().map(DomainName::as_str).collect();
+    let unknown = config.storage.domains.keys().filter(|name| !domains.contains(&name.as_str()));
+    let finding = |name: &String| {
+        let hint = did_you_mean(name, domains.iter().copied()).unwrap_or_else(|| {
+            format!("add the folder `{name}` with a `domain.yaml` to the catalogs, or remove the key")
+        });
+        Diagnostic::warning(Kind::NotFound, format!("`storage.domains.{name}` is about no domain that is served"))
+            .hint(hint)
+    };
+    unknown.map(finding).collect()
 }
 
 /// The operator's keys by domain; a domain without one shows NULL where policy says `hash`, which start-up says aloud.
@@ -177,7 +191,7 @@ fn hash_keys(config: &Config, snapshot: &Snapshot) -> (BTreeMap<DomainName, Secr
         };
         findings.push(
             Diagnostic::warning(
-                crate::diagnostic::Kind::Unavailable,
+                Kind::Unavailable,
                 format!("the mask `hash` shows NULL in the domain `{name}`: {missing}"),
             )
             .hint("set it to `env:NAME` or `file:PATH`"),

@@ -35,23 +35,6 @@ pub(super) fn base(name: &str) -> Expr {
     Expr::Column(Name::new(Some(TableReference::bare(BASE)), name))
 }
 
-/// Every column of a dataset that is not a struct, with its path, in the contract's order.
-pub(super) fn leaves(dataset: &Dataset) -> Vec<(ColumnPath, &Column)> {
-    fn walk<'a>(path: &ColumnPath, column: &'a Column, out: &mut Vec<(ColumnPath, &'a Column)>) {
-        if column.fields.is_empty() {
-            out.push((path.clone(), column));
-        }
-        for field in &column.fields {
-            walk(&path.child(field.name.clone()), field, out);
-        }
-    }
-    let mut out = Vec::new();
-    for column in &dataset.columns {
-        walk(&ColumnPath::root(column.name.clone()), column, &mut out);
-    }
-    out
-}
-
 fn unknown(what: &str) -> Diagnostic {
     Diagnostic::error(Fault::Internal, format!("a policy asks about {what}"))
 }

@@ -1,6 +1,6 @@
 //! The gate: nothing runs that was not looked at here.
 //!
-//! INVARIANT (LEAKS 4): in any plan a product occurs only as a governed table, and outside a governed table the only data are
+//! INVARIANT: in any plan a product occurs only as a governed table, and outside a governed table the only data are
 //! literals and system tables. Node kinds that the engine may add later are refused until somebody reviews them.
 
 use std::any::Any;

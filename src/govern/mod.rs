@@ -37,7 +37,7 @@ mod view;
 pub use catalog::MeshCatalog;
 pub use gate::{AdmittedExecution, AdmittedPlan, admit};
 pub use generation::{Current, Generation};
-pub use project::{ColumnExposure, column_exposures, visible_schema};
+pub use project::{ColumnExposure, column_exposures};
 pub use scan::ProductScan;
 pub use system::SystemTable;
 pub use table::GovernedTable;

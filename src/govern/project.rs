@@ -15,11 +15,6 @@ use crate::diagnostic::Result;
 use crate::name::ColumnPath;
 use crate::policy::Exposed;
 
-/// The visible columns in the contract's order, all nullable, without metadata. Known without touching storage.
-pub fn visible_schema(dataset: &Dataset, exposed: &Exposed) -> SchemaRef {
-    schema(&View::of(dataset, exposed))
-}
-
 /// A visible leaf column and how its cells are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnExposure {
@@ -169,6 +164,7 @@ impl<'a> Part<'a> {
     }
 }
 
+/// The visible columns in the contract's order, all nullable, without metadata. Known without touching storage.
 pub(super) fn schema(view: &View<'_>) -> SchemaRef {
     Arc::new(Schema::new(view.parts.iter().map(Part::field).collect::<Fields>()))
 }

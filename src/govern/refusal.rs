@@ -3,10 +3,9 @@
 use std::fmt::Display;
 
 use datafusion::common::DataFusionError;
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 
 use crate::diagnostic::{Diagnostic, Kind};
+use crate::telemetry::correlation_id;
 
 /// Logs the detail under a fresh correlation id and answers with the id alone.
 pub(super) fn opaque(table: &str, detail: &dyn Display) -> DataFusionError {
@@ -24,12 +23,4 @@ pub(super) fn opaque_run(table: &str, error: &DataFusionError) -> DataFusionErro
         return DataFusionError::ResourcesExhausted(format!("the query's memory does not suffice to read `{table}`"));
     }
     opaque(table, error)
-}
-
-fn correlation_id() -> String {
-    let mut bytes = [0; 8];
-    match OsRng.try_fill_bytes(&mut bytes) {
-        Ok(()) => super::hash::hex(&bytes),
-        Err(_) => "unknown".to_owned(),
-    }
 }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
 
-use super::filter::{Compiler, Drift, all, leaves};
+use super::filter::{Compiler, Drift, all};
 use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::project::{View, schema};
@@ -91,7 +91,7 @@ impl GovernedTable {
     fn private(&self, raw: &RawTable, columns: &[usize], predicates: &[Expr], limit: Option<usize>) -> Result<Private> {
         let dataset: &Dataset = self.entry.dataset();
         let view = View::of(dataset, &self.exposed);
-        let markers = leaves(dataset).into_iter().filter_map(|(path, _)| {
+        let markers = dataset.leaves().into_iter().filter_map(|(path, _)| {
             let marker = raw.drift_marker(&path)?.to_owned();
             Some((path, marker))
         });

@@ -10,8 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{AttributeValue, Principal};
-use crate::config::place;
-use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::diagnostic::{Diagnostic, Kind, Place, Result};
 use crate::name::{PrincipalName, RoleName};
 
 /// The principal of callers without credentials, where they are accepted; no user may take the name.
@@ -74,8 +73,9 @@ impl UsersFile {
     /// # Errors
     /// `Invalid` with the place; a hash is never repeated.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
-        let invalid =
-            |offset: usize, message: String| Diagnostic::error(Kind::Invalid, message).at(place(file, text, offset));
+        let invalid = |offset: usize, message: String| {
+            Diagnostic::error(Kind::Invalid, message).at(Place::at_offset(file, text, offset))
+        };
         let document: Document = toml::from_str(text).map_err(|error| {
             invalid(error.span().map_or(0, |span| span.start), error.message().replace('\n', " "))
                 .hint("a user is `[users.NAME]` with `password`, `roles` and `attributes`")
@@ -85,7 +85,7 @@ impl UsersFile {
             let start = user.span().start;
             let user = user.into_inner();
             let name: PrincipalName =
-                name.parse().map_err(|error| Diagnostic::from(error).at(place(file, text, start)))?;
+                name.parse().map_err(|error| Diagnostic::from(error).at(Place::at_offset(file, text, start)))?;
             if name.as_str() == ANONYMOUS || name.as_str().contains(':') {
                 return Err(invalid(start, format!("`{name}` cannot be the name of a user"))
                     .hint("`anonymous` stands for callers without credentials, and a `:` ends the name in a header"));
@@ -99,8 +99,10 @@ impl UsersFile {
             let mut roles = BTreeSet::new();
             for role in user.roles {
                 let at = role.span().start;
-                let role: RoleName =
-                    role.into_inner().parse().map_err(|error| Diagnostic::from(error).at(place(file, text, at)))?;
+                let role: RoleName = role
+                    .into_inner()
+                    .parse()
+                    .map_err(|error| Diagnostic::from(error).at(Place::at_offset(file, text, at)))?;
                 roles.insert(role);
             }
             let attributes = user.attributes.into_iter().map(|(key, value)| (key, value.into())).collect();

@@ -7,7 +7,7 @@ use super::{AttributeDeclaration, AttributeType, Domain, Mesh};
 use crate::contract::locate::{At, Node, parse};
 use crate::contract::shape::{Expect, Findings, Shape, key, quote, required, walk};
 use crate::contract::{SUPPORT, support_channels};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::name::{Classification, DomainName, NameError};
 
 static MESH: Shape = Shape {
@@ -173,10 +173,8 @@ pub fn domain(text: &str, file: &str, folder: &DomainName, into: &mut Vec<Diagno
         && let Some(text) = node.text()
         && text != folder.as_str()
     {
-        let hint = match nearest(text, [folder.as_str()]) {
-            Some(word) => format!("did you mean `{word}`?"),
-            None => format!("write `name: {folder}`, or rename the folder"),
-        };
+        let hint = did_you_mean(text, [folder.as_str()])
+            .unwrap_or_else(|| format!("write `name: {folder}`, or rename the folder"));
         findings.error(
             node.at,
             format!("the domain says it is `{}`, but lies in the folder `{folder}`", quote(text)),

@@ -45,6 +45,7 @@ impl Files {
     fn walk(&mut self, root: &Path, folder: &Path) -> Result<()> {
         let fail = |path: &Path, error: &dyn std::fmt::Display| {
             Diagnostic::error(Kind::Invalid, format!("cannot read `{}`: {error}", path.display()))
+                .hint("the catalog folder holds text in UTF-8 that the gateway may read, each file below 4 MiB")
         };
         let mut entries: Vec<_> = std::fs::read_dir(folder)
             .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)

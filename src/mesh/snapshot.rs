@@ -96,12 +96,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Who answers for a product: the team of its contract, else of its domain, and the first support channel of either.
-    pub fn owner<'a>(&'a self, product: &'a Product) -> (Option<&'a str>, Option<&'a str>) {
-        let domain = self.domains.get(&product.name.domain);
-        let team = product.contract.owner_team.as_deref().or_else(|| domain.map(|domain| domain.owner_team.as_str()));
-        let of_domain = domain.and_then(|domain| domain.support.first());
-        let support = product.contract.support.first().or(of_domain);
-        (team, support.map(|support| support.channel.as_str()))
+    /// Who answers for a product: the contract's team, else the domain's.
+    pub fn owner<'a>(&'a self, product: &'a Product) -> Option<&'a str> {
+        let domain = || self.domains.get(&product.name.domain).map(|domain| domain.owner_team.as_str());
+        product.contract.owner_team.as_deref().or_else(domain)
+    }
+
+    /// Where to ask about a product: the contract's first channel, else the domain's.
+    pub fn support<'a>(&'a self, product: &'a Product) -> Option<&'a SupportChannel> {
+        let domain = || self.domains.get(&product.name.domain).and_then(|domain| domain.support.first());
+        product.contract.support.first().or_else(domain)
     }
 }

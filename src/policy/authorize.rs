@@ -11,7 +11,6 @@ use super::entities::{Asked, product_tags};
 use super::fit::{CellFacts, fits};
 use super::mask::Mask;
 use super::residual;
-use super::schema::leaves;
 use super::scope::speaks_of;
 use super::store::{Guarded, PolicyStore, Prepared};
 use crate::contract::Column;
@@ -152,14 +151,14 @@ impl Question<'_> {
     fn columns(&self, by_name: bool) -> Result<Vec<ColumnRules>, String> {
         let mut verdicts: HashMap<(BTreeSet<String>, String, Option<ColumnPath>), Verdict> = HashMap::new();
         let mut columns = Vec::new();
-        for leaf in leaves(self.guarded.entry.dataset()) {
-            let facts = CellFacts::new(self.guarded.product(), &leaf.path, leaf.column);
-            let key = (facts.tags.clone(), facts.classification.clone(), by_name.then(|| leaf.path.clone()));
+        for (path, column) in self.guarded.entry.dataset().leaves() {
+            let facts = CellFacts::new(self.guarded.product(), &path, column);
+            let key = (facts.tags.clone(), facts.classification.clone(), by_name.then(|| path.clone()));
             if !verdicts.contains_key(&key) {
                 verdicts.insert(key.clone(), self.verdict(&facts)?);
             }
             let verdict = verdicts.get(&key).ok_or("a group of columns was lost")?;
-            columns.push(verdict.rules(leaf.path, leaf.column));
+            columns.push(verdict.rules(path, column));
         }
         Ok(columns)
     }

@@ -42,7 +42,7 @@ pub struct Rule {
 }
 
 /// The condition of one policy, kept apart because a broken promise of the data fails the *whole* condition of
-/// that policy: false for a permit, true for a forbid (POLICY section 1).
+/// that policy: false for a permit, true for a forbid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
     pub policy: String,

@@ -52,14 +52,7 @@ pub(super) struct Text<'a> {
 impl Text<'_> {
     /// The place of a byte offset.
     pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place {
-            file: self.file.to_owned(),
-            line: count(before.matches('\n').count()).saturating_add(1),
-            column: count(before.get(line_start..).unwrap_or_default().chars().count()).saturating_add(1),
-        }
+        Place::at_offset(self.file, self.text, offset)
     }
 }
 

@@ -8,7 +8,7 @@ use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template, UnaryOp, Var}
 use super::mask::Mask;
 use super::syntax::{children, matches, path_of};
 
-/// The table of POLICY section 2.
+/// The table of masks in docs/POLICIES.md.
 pub(super) fn fits(mask: Mask, data_type: &DataType) -> bool {
     use DataType as T;
     let nested = matches!(

@@ -11,6 +11,7 @@ use super::mentions::{Mentions, Problem};
 use super::scope::{ACTIONS, Reach, actions};
 use super::syntax::{children, is_only_asked, matches, path_of, plain_unary, reads_row};
 use super::vocabulary::{Vocabulary, suggestion};
+use crate::contract::Status;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Words {
@@ -20,8 +21,6 @@ enum Words {
     Product,
     Status,
 }
-
-const STATUSES: [&str; 5] = ["proposed", "draft", "active", "deprecated", "retired"];
 
 /// Checks one policy against the words of the mesh. `home` is the domain whose file it stands in; none for governance.
 pub(super) fn lint(policy: &Template, home: Option<&str>, words: &Vocabulary) -> (Vec<Problem>, Mentions) {
@@ -166,8 +165,7 @@ impl Walk<'_> {
             "User" => return,
             "Action" => {
                 if !ACTIONS.contains(&eid) {
-                    let known: Vec<String> = ACTIONS.into_iter().map(str::to_owned).collect();
-                    self.problem(format!("there is no action `{eid}`"), suggestion(eid, &known), near);
+                    self.problem(format!("there is no action `{eid}`"), suggestion(eid, ACTIONS), near);
                 }
                 return;
             }
@@ -328,9 +326,8 @@ impl Walk<'_> {
                 let hint = suggestion(word, &self.words.products);
                 self.problem(missing("product"), hint, near);
             }
-            Words::Status if !STATUSES.contains(&word) => {
-                let known: Vec<String> = STATUSES.into_iter().map(str::to_owned).collect();
-                self.problem(missing("status"), suggestion(word, &known), near);
+            Words::Status if !Status::ALL.map(Status::as_str).contains(&word) => {
+                self.problem(missing("status"), suggestion(word, Status::ALL.map(Status::as_str)), near);
             }
             Words::Column => {
                 let Some(reach) = self.reach.clone() else { return };

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::contract::{Column, Dataset};
 use crate::mesh::{AttributeType, Mesh};
-use crate::name::{ColumnPath, DomainName};
+use crate::name::DomainName;
 
-/// What Cedar calls the value of a column (POLICY section 1); columns of any other type are no attributes.
+/// What Cedar calls the value of a column; columns of any other type are no attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CellKind {
     Bool,
@@ -36,41 +36,6 @@ pub(super) fn cell_kind(data_type: &DataType) -> Option<CellKind> {
         T::Struct(_) => CellKind::Record,
         _ => return None,
     })
-}
-
-/// A column as policy decides it: top-level, or a field of a struct. Lists and maps are one cell.
-#[derive(Debug, Clone)]
-pub(super) struct Leaf<'a> {
-    pub path: ColumnPath,
-    pub column: &'a Column,
-}
-
-/// Leaf columns in contract order.
-pub(super) fn leaves(dataset: &Dataset) -> Vec<Leaf<'_>> {
-    let mut out = Vec::new();
-    for (path, column) in paths(dataset) {
-        if column.fields.is_empty() {
-            out.push(Leaf { path, column });
-        }
-    }
-    out
-}
-
-/// Every column and field, structs before what is in them.
-pub(super) fn paths(dataset: &Dataset) -> Vec<(ColumnPath, &Column)> {
-    fn descend<'a>(columns: &'a [Column], parent: Option<&ColumnPath>, out: &mut Vec<(ColumnPath, &'a Column)>) {
-        for column in columns {
-            let path = match parent {
-                Some(parent) => parent.child(column.name.clone()),
-                None => ColumnPath::root(column.name.clone()),
-            };
-            out.push((path.clone(), column));
-            descend(&column.fields, Some(&path), out);
-        }
-    }
-    let mut out = Vec::new();
-    descend(&dataset.columns, None, &mut out);
-    out
 }
 
 /// The name of an entity type of rows: `sales::orders`.

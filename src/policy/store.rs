@@ -8,7 +8,7 @@ use cedar_policy::{PolicySet, Schema};
 use super::document::{Stated, with_room};
 use super::load;
 use super::residual::Row;
-use super::schema::{SchemaBase, cell_kind, paths, row_type};
+use super::schema::{SchemaBase, cell_kind, row_type};
 use super::scope::Reach;
 use crate::diagnostic::Diagnostic;
 use crate::mesh::{Files, Mesh, Product, Snapshot, TableEntry};
@@ -116,7 +116,8 @@ impl Guarded {
     fn prepare(&self, base: &SchemaBase) -> Result<Prepared, String> {
         let QualifiedProduct { domain, .. } = &self.entry.product.name;
         let dataset = self.entry.dataset();
-        let columns: BTreeMap<_, _> = paths(dataset)
+        let columns: BTreeMap<_, _> = dataset
+            .paths()
             .into_iter()
             .filter_map(|(path, column)| Some((path, cell_kind(&column.data_type)?)))
             .collect();

@@ -12,7 +12,7 @@ use cedar_policy::{ValidationMode, ValidationWarning, Validator};
 use super::document::Stated;
 use super::fit::{Applies, CellFacts, applies, fits};
 use super::report::{Report, Verdict};
-use super::schema::{SchemaBase, cell_kind, leaves, paths, row_type};
+use super::schema::{SchemaBase, cell_kind, row_type};
 use super::scope::Anchor;
 use super::store::{Guarded, PolicyStore, Refusal};
 use crate::contract::Dataset;
@@ -94,7 +94,7 @@ impl Check<'_> {
                 self.report.validated(&shown, &policies, &verdict);
             }
         }
-        let untyped = paths(dataset).into_iter().filter(|(_, column)| cell_kind(&column.data_type).is_none());
+        let untyped = dataset.paths().into_iter().filter(|(_, column)| cell_kind(&column.data_type).is_none());
         for path in untyped.map(|(path, _)| path.to_string()) {
             for policy in policies.iter().filter(|policy| policy.mentions.attributes.contains(&path)) {
                 denied = Some(format!("policy `{}` reads `{path}`, which has no Cedar type", policy.id));
@@ -147,11 +147,12 @@ impl Check<'_> {
         if policy.fits_everything() {
             return;
         }
-        for leaf in leaves(entry.dataset()).into_iter().filter(|leaf| !fits(policy.mask, &leaf.column.data_type)) {
-            let facts = CellFacts::new(&entry.product, &leaf.path, leaf.column);
+        let leaves = entry.dataset().leaves().into_iter();
+        for (path, column) in leaves.filter(|(_, column)| !fits(policy.mask, &column.data_type)) {
+            let facts = CellFacts::new(&entry.product, &path, column);
             match applies(&policy.pst, &facts) {
                 Applies::Never => {}
-                verdict => self.report.misfit(&policy.id, verdict == Applies::Can, shown, leaf.path),
+                verdict => self.report.misfit(&policy.id, verdict == Applies::Can, shown, path),
             }
         }
     }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::contract::Dataset;
+use crate::diagnostic::did_you_mean;
 use crate::mesh::Snapshot;
 use crate::name::{DomainName, QualifiedProduct};
 
-use super::schema::{cell_kind, leaves, paths, row_type};
+use super::schema::{cell_kind, row_type};
 use super::scope::{Anchor, Reach};
 
 /// One dataset of one version of a product, whether or not it is served.
@@ -86,8 +87,9 @@ fn known(product: &QualifiedProduct, dataset: &Dataset) -> Known {
     Known {
         product: product.clone(),
         dataset: dataset.name.to_string(),
-        cells: leaves(dataset).into_iter().map(|leaf| leaf.path.to_string()).collect(),
-        attributes: paths(dataset)
+        cells: dataset.leaves().into_iter().map(|(path, _)| path.to_string()).collect(),
+        attributes: dataset
+            .paths()
             .into_iter()
             .map(|(path, column)| (path.to_string(), cell_kind(&column.data_type).is_some()))
             .collect(),
@@ -99,37 +101,17 @@ fn words<T: ToString>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
 }
 
 /// What to write instead: the nearest word, else the words there are.
-pub(super) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a String>) -> String {
+pub(super) fn suggestion<'a, W: AsRef<str> + ?Sized + 'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a W>,
+) -> String {
     const LISTED: usize = 8;
-    let known: Vec<&String> = known.into_iter().collect();
-    let near = known
-        .iter()
-        .map(|word| (distance(&given.to_lowercase(), &word.to_lowercase()), word))
-        .filter(|(steps, word)| *steps <= 1 + word.chars().count() / 4)
-        .min();
-    if let Some((_, word)) = near {
-        return format!("did you mean `{word}`?");
-    }
-    match known.len() {
+    let known: Vec<&str> = known.into_iter().map(AsRef::as_ref).collect();
+    did_you_mean(given, known.iter().copied()).unwrap_or_else(|| match known.len() {
         0 => "none are declared".to_owned(),
         n if n <= LISTED => {
             format!("known are {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
         }
         n => format!("none of the {n} known ones is near it"),
-    }
-}
-
-/// Levenshtein's: insertions, deletions and replacements.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((b, above), diagonal) in right.iter().zip(row.iter().skip(1)).zip(row.iter()) {
-            let beside = next.last().copied().unwrap_or_default();
-            next.push((above + 1).min(beside + 1).min(diagonal + usize::from(a != *b)));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    })
 }

@@ -67,9 +67,9 @@ fn invalid(text: &str) -> Diagnostic {
 /// The detail stays in the log; the caller gets a number to ask for.
 fn internal(error: &DataFusionError) -> Diagnostic {
     let id = crate::telemetry::correlation_id();
-    tracing::error!(correlation = %id, %error, "a query failed inside the engine");
-    Diagnostic::error(Kind::Internal, format!("the query failed inside the gateway (reference {id})"))
-        .hint("give the reference to the operator")
+    tracing::error!(correlation_id = %id, %error, "a query failed inside the engine");
+    Diagnostic::error(Kind::Internal, format!("the query failed inside the gateway (correlation id {id})"))
+        .hint("give the id to the operator")
 }
 
 fn schema_error(error: &SchemaError) -> Diagnostic {

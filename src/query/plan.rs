@@ -17,7 +17,7 @@ use super::session::ViewState;
 use super::statement::{self, Explain, Statement};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::discovery::information_schema;
+use crate::discovery::{MeshSchema, information_schema};
 use crate::govern::{AdmittedExecution, AdmittedPlan, PrincipalView, Resolution, admit};
 use crate::mesh::Product;
 
@@ -122,7 +122,7 @@ fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
         return Err(unknown());
     }
     let Some(domain) = reference.schema() else { return Err(unknown()) };
-    if domain == information_schema::NAME || domain == crate::discovery::MeshSchema::NAME {
+    if domain == information_schema::NAME || domain == MeshSchema::NAME {
         // Their own tables answer for themselves; a wrong name among them is told by the engine.
         return Ok(());
     }
@@ -140,14 +140,11 @@ fn shown(reference: &TableReference) -> String {
 }
 
 fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
-    let (team, support) = view.generation().snapshot().owner(product);
-    let mut diagnostic =
-        Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
-    if let Some(team) = team {
-        let channel = support.map(|channel| format!(" ({channel})")).unwrap_or_default();
-        diagnostic = diagnostic.hint(format!("ask its owner: {team}{channel}"));
-    }
-    diagnostic
+    let snapshot = view.generation().snapshot();
+    let denied = Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
+    let Some(team) = snapshot.owner(product) else { return denied };
+    let channel = snapshot.support(product).map(|support| format!(" ({})", support.channel)).unwrap_or_default();
+    denied.hint(format!("ask its owner: {team}{channel}"))
 }
 
 fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan, DataFusionError> {

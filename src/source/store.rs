@@ -151,12 +151,17 @@ fn check_s3(domain: &DomainName, s3: &S3Storage) -> Result<()> {
     if s3.bucket.is_empty() || s3.bucket.contains(['/', ':', '?', '#', '@', '%']) {
         return Err(wrong("bucket", "is not a bucket name").hint("give the name only, the rest belongs in `prefix`"));
     }
-    Path::parse(s3.prefix.trim_matches('/'))
-        .map_err(|error| wrong("prefix", &format!("is not a key prefix: {error}")))?;
+    Path::parse(s3.prefix.trim_matches('/')).map_err(|error| {
+        wrong("prefix", &format!("is not a key prefix: {error}")).hint("write it like `gold/orders/`")
+    })?;
     if let Some(endpoint) = &s3.endpoint {
-        let url = Url::parse(endpoint).map_err(|error| wrong("endpoint", &format!("is not a URL: {error}")))?;
+        let url = Url::parse(endpoint).map_err(|error| {
+            wrong("endpoint", &format!("is not a URL: {error}")).hint("write it like `http://127.0.0.1:9000`")
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("endpoint", "is neither `http://` nor `https://`"));
+            return Err(
+                wrong("endpoint", "is neither `http://` nor `https://`").hint("write it like `http://127.0.0.1:9000`")
+            );
         }
     }
     Ok(())

@@ -77,13 +77,10 @@ pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, k
         TextFormat::Csv => headers(place, &columns, &found, known).await?,
         TextFormat::JsonLines => Headers::new(),
     };
-    let mut drift = BTreeMap::new();
-    for column in &columns {
-        mark(column, &ColumnPath::root(column.name.clone()), &mut drift);
-    }
     // In the order of the leaves, which the cells share.
-    let markers: Vec<String> =
-        columns.iter().flat_map(|c| leaf_paths(c, &ColumnPath::root(c.name.clone()))).map(|p| marker(&p)).collect();
+    let leaves: Vec<ColumnPath> = columns.iter().flat_map(Column::leaves).map(|(path, _)| path).collect();
+    let markers: Vec<String> = leaves.iter().map(marker).collect();
+    let drift = leaves.into_iter().zip(markers.iter().cloned()).collect();
     let mut fields: Vec<Field> =
         columns.iter().map(|c| Field::new(&c.physical_name, conform::source_type(c), true)).collect();
     fields.extend(markers.iter().map(|name| Field::new(name, DataType::Boolean, false)));
@@ -106,20 +103,6 @@ pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, k
 /// No column can be called like this: names have no dots.
 fn marker(path: &ColumnPath) -> String {
     format!("drift.{path}")
-}
-
-fn leaf_paths(column: &Column, path: &ColumnPath) -> Vec<ColumnPath> {
-    if column.fields.is_empty() {
-        return vec![path.clone()];
-    }
-    column.fields.iter().flat_map(|f| leaf_paths(f, &path.child(f.name.clone()))).collect()
-}
-
-fn mark(column: &Column, path: &ColumnPath, drift: &mut BTreeMap<ColumnPath, String>) {
-    for leaf in leaf_paths(column, path) {
-        let name = marker(&leaf);
-        drift.insert(leaf, name);
-    }
 }
 
 fn readable(column: &Column, format: TextFormat) -> Result<()> {
@@ -348,7 +331,7 @@ impl Part {
         let mut wanted = vec![false; columns.len()];
         let mut at = columns.len();
         for (i, column) in columns.iter().enumerate() {
-            let markers = at..at + leaf_paths(column, &ColumnPath::root(column.name.clone())).len();
+            let markers = at..at + column.leaves().len();
             at = markers.end;
             if let Some(wanted) = wanted.get_mut(i) {
                 *wanted = self.output.iter().any(|o| *o == i || markers.contains(o));
@@ -365,7 +348,7 @@ impl Part {
         let mut values: Vec<Option<ArrayRef>> = Vec::new();
         let mut markers: Vec<Option<ArrayRef>> = Vec::new();
         for (column, wanted) in columns.iter().zip(self.wanted()) {
-            let leaves = leaf_paths(column, &ColumnPath::root(column.name.clone())).len();
+            let leaves = column.leaves().len();
             if let (true, Some((value, drift))) = (wanted, if wanted { decoded.next() } else { None }) {
                 values.push(Some(value));
                 markers.extend(drift.into_iter().map(Some));

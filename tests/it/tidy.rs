@@ -29,8 +29,8 @@ const LAYERS: [(&str, u8); 21] = [
     ("cli", 10),
 ];
 
-/// Pairs of one rank that may meet: words are spoken of in diagnostics, and a gateway reads configuration and clock together.
-const NEIGHBOURS: [(&str, &str); 3] = [("diagnostic", "name"), ("client", "config"), ("telemetry", "config")];
+/// The one pair of a rank that may meet, in this direction: what is wrong with a name is said as a diagnostic.
+const NEIGHBOURS: [(&str, &str); 1] = [("diagnostic", "name")];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

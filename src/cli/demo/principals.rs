@@ -1,10 +1,10 @@
 //! Who may log in to the demo. The password of each is its name; that is why `demo` listens on loopback only.
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::SecretString;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
-use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::diagnostic::Result;
+use crate::identity::hash_password;
 
 /// A principal of the demo mesh, and what it is there to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,19 +92,8 @@ fn entry(principal: &DemoPrincipal) -> Result<Table> {
         attributes.insert("clearance", clearance.into());
     }
     let mut table = Table::new();
-    table.insert("password", value(hash(principal.name)?));
+    table.insert("password", value(hash_password(&SecretString::from(principal.name))?));
     table.insert("roles", value(principal.role.into_iter().collect::<Array>()));
     table.insert("attributes", value(attributes));
     Ok(table)
-}
-
-/// Argon2id with OWASP's second choice of parameters (19 MiB, two passes): seven of them take well under a second.
-fn hash(password: &str) -> Result<String> {
-    let failed = |error: &dyn std::fmt::Display| {
-        Diagnostic::error(Kind::Internal, format!("cannot hash a demo password: {error}"))
-    };
-    let parameters = Params::new(19_456, 2, 1, None).map_err(|error| failed(&error))?;
-    let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-    let hash = hasher.hash_password(password.as_bytes()).map_err(|error| failed(&error))?;
-    Ok(hash.to_string())
 }

@@ -7,7 +7,7 @@ use super::{Places, Words, column, name, quality, server, tags};
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::{Column, Dataset, KeyReference, Location, Server};
 use crate::contract::shape::{Findings, quote};
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 use crate::name::{Classification, ColumnName, DatasetName, Tag};
 
 /// What flows down from the enclosing element.
@@ -199,10 +199,8 @@ fn references(object: &Node, names: &[&str], findings: &mut Findings<'_>) -> (Ve
             if let Some(known) = names.iter().find(|name| **name == column) {
                 columns.extend(known.parse::<ColumnName>().ok());
             } else {
-                let hint = nearest(&column, names.iter().copied()).map_or_else(
-                    || "use a column of this dataset".to_owned(),
-                    |word| format!("did you mean `{word}`?"),
-                );
+                let hint = did_you_mean(&column, names.iter().copied())
+                    .unwrap_or_else(|| "use a column of this dataset".to_owned());
                 findings.error(from.at, format!("`{}` is not a column of this dataset", quote(text)), hint);
             }
         }

@@ -223,10 +223,9 @@ fn status(tree: &Node, findings: &mut Findings<'_>) -> Option<Status> {
         return None;
     };
     let text = node.text()?;
-    let all = [Status::Proposed, Status::Draft, Status::Active, Status::Deprecated, Status::Retired];
-    let found = all.into_iter().find(|status| status.as_str() == text);
+    let found = Status::ALL.into_iter().find(|status| status.as_str() == text);
     if found.is_none() {
-        findings.unknown(node.at, format!("`{}` is not a status", quote(text)), text, all.map(Status::as_str));
+        findings.unknown(node.at, format!("`{}` is not a status", quote(text)), text, Status::ALL.map(Status::as_str));
     }
     found
 }

@@ -4,7 +4,7 @@ use super::{Words, tags};
 use crate::contract::locate::{Node, Value};
 use crate::contract::model::QualityRule;
 use crate::contract::shape::{Findings, quote};
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 
 /// What the rules are about.
 #[derive(Debug, Clone, Copy)]
@@ -136,8 +136,8 @@ fn columns(rule: &Node, arguments: Option<&Node>, names: &[&str], findings: &mut
         // `orders.order_id` is the standard's longer spelling.
         let column = text.rsplit('.').next().unwrap_or(text);
         if !names.contains(&column) {
-            let hint = nearest(column, names.iter().copied())
-                .map_or_else(|| "use a column of this dataset".to_owned(), |word| format!("did you mean `{word}`?"));
+            let hint = did_you_mean(column, names.iter().copied())
+                .unwrap_or_else(|| "use a column of this dataset".to_owned());
             findings.error(item.at, format!("`{}` is not a column of this dataset", quote(text)), hint);
         }
     }

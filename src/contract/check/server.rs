@@ -6,7 +6,7 @@ use crate::contract::document::{KNOWN_SERVER_TYPES, server as shape};
 use crate::contract::locate::{At, Node};
 use crate::contract::model::{Format, Location, Server};
 use crate::contract::shape::{Expect, Findings, quote, walk};
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 
 const SUPPORTED: &str = "local, s3";
 
@@ -31,8 +31,8 @@ pub fn check(tree: &Node, findings: &mut Findings<'_>) -> Option<(Server, At)> {
             let known = KNOWN_SERVER_TYPES.contains(&kind);
             if is_chosen || !known {
                 let message = format!("unsupported server type `{}` (supported: {SUPPORTED})", quote(kind));
-                let hint = match nearest(kind, KNOWN_SERVER_TYPES.iter().copied()) {
-                    Some(word) if !known => format!("did you mean `{word}`?"),
+                let hint = match did_you_mean(kind, KNOWN_SERVER_TYPES.iter().copied()) {
+                    Some(hint) if !known => hint,
                     _ => "the product is listed but not served; serve its data as files, of type `local` or `s3`"
                         .to_owned(),
                 };
@@ -90,8 +90,8 @@ fn format(node: &Node, findings: &mut Findings<'_>) -> Option<Format> {
     let all = [Format::Parquet, Format::Delta, Format::Csv, Format::Json];
     let found = all.into_iter().find(|format| format.as_str() == text);
     if found.is_none() {
-        let hint = nearest(text, all.map(Format::as_str))
-            .map_or_else(|| "convert the data to one of them".to_owned(), |word| format!("did you mean `{word}`?"));
+        let hint =
+            did_you_mean(text, all.map(Format::as_str)).unwrap_or_else(|| "convert the data to one of them".to_owned());
         findings.unsupported(
             node.at,
             format!("unsupported format `{}` (supported: parquet, delta, csv, json)", quote(text)),

@@ -11,7 +11,7 @@ use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
 use super::command::{batch, same};
 use super::pattern;
 use crate::diagnostic::Result;
-use crate::discovery::VisibleTable;
+use crate::discovery::{VisibleTable, sql_type_name};
 use crate::flight::encode;
 use crate::flight::wire_schema::wire_schema;
 
@@ -107,19 +107,18 @@ fn described(catalog: &str, table: &VisibleTable) -> Schema {
     let remarks = table.column_remarks.iter().map(Option::as_deref).chain(std::iter::repeat(None));
     let columns = wire.fields().iter().zip(remarks).map(|(field, remarks)| {
         let key = |name: &str| format!("ARROW:FLIGHT:SQL:{name}");
-        let (type_name, size) = sql_type(field.data_type());
         let text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
         let mut metadata = HashMap::from([
             (key("CATALOG_NAME"), catalog.to_owned()),
             (key("SCHEMA_NAME"), table.domain.clone()),
             (key("TABLE_NAME"), table.table.clone()),
-            (key("TYPE_NAME"), type_name),
+            (key("TYPE_NAME"), sql_type_name(field.data_type())),
             (key("IS_AUTO_INCREMENT"), flag(false)),
             (key("IS_CASE_SENSITIVE"), flag(text)),
             (key("IS_READ_ONLY"), flag(true)),
             (key("IS_SEARCHABLE"), flag(true)),
         ]);
-        if let Some((precision, scale)) = size {
+        if let Some((precision, scale)) = precision_and_scale(field.data_type()) {
             metadata.insert(key("PRECISION"), precision.to_string());
             metadata.insert(key("SCALE"), scale.to_string());
         }
@@ -135,34 +134,15 @@ fn flag(value: bool) -> String {
     if value { "1" } else { "0" }.to_owned()
 }
 
-/// Name, and precision and scale of numbers.
-fn sql_type(data_type: &DataType) -> (String, Option<(u8, i8)>) {
-    let (name, size) = match data_type {
-        DataType::Boolean => ("BOOLEAN", None),
-        DataType::Int8 => ("TINYINT", Some((3, 0))),
-        DataType::Int16 => ("SMALLINT", Some((5, 0))),
-        DataType::Int32 => ("INTEGER", Some((10, 0))),
-        DataType::Int64 => ("BIGINT", Some((19, 0))),
-        DataType::UInt8 => ("TINYINT UNSIGNED", Some((3, 0))),
-        DataType::UInt16 => ("SMALLINT UNSIGNED", Some((5, 0))),
-        DataType::UInt32 => ("INTEGER UNSIGNED", Some((10, 0))),
-        DataType::UInt64 => ("BIGINT UNSIGNED", Some((20, 0))),
-        DataType::Float32 => ("REAL", None),
-        DataType::Float64 => ("DOUBLE", None),
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            return (format!("DECIMAL({precision},{scale})"), Some((*precision, *scale)));
-        }
-        DataType::Utf8 | DataType::LargeUtf8 => ("VARCHAR", None),
-        DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => ("VARBINARY", None),
-        DataType::Date32 | DataType::Date64 => ("DATE", None),
-        DataType::Time32(_) | DataType::Time64(_) => ("TIME", None),
-        DataType::Timestamp(_, None) => ("TIMESTAMP", None),
-        DataType::Timestamp(_, Some(_)) => ("TIMESTAMP WITH TIME ZONE", None),
-        DataType::Duration(_) | DataType::Interval(_) => ("INTERVAL", None),
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(_, _) => ("ARRAY", None),
-        DataType::Struct(_) => ("STRUCT", None),
-        DataType::Map(_, _) => ("MAP", None),
-        _ => ("OTHER", None),
-    };
-    (name.to_owned(), size)
+/// Precision and scale of exact numbers.
+fn precision_and_scale(data_type: &DataType) -> Option<(u8, i8)> {
+    Some(match data_type {
+        DataType::Int8 | DataType::UInt8 => (3, 0),
+        DataType::Int16 | DataType::UInt16 => (5, 0),
+        DataType::Int32 | DataType::UInt32 => (10, 0),
+        DataType::Int64 => (19, 0),
+        DataType::UInt64 => (20, 0),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => (*precision, *scale),
+        _ => return None,
+    })
 }

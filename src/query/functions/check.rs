@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, UnaryOperator, Value, Visit, Visitor,
 };
 
-use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, rule};
-use crate::diagnostic::{Diagnostic, Kind, Result};
+use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, known, rule};
+use crate::diagnostic::{Diagnostic, Kind, Result, did_you_mean};
 
 /// Checks every function that `statement` names, before anything is planned.
 ///
@@ -101,9 +101,14 @@ impl Sizes {
         match rule(name) {
             Some(Rule::Free) => Ok(()),
             Some(Rule::Refused(why)) => {
-                Err(Diagnostic::error(Kind::Unsupported, format!("`{name}` is refused: {why}")))
+                Err(Diagnostic::error(Kind::Unsupported, format!("`{name}` is refused: {why}"))
+                    .hint("leave the call out"))
             }
-            None => Err(Diagnostic::error(Kind::Invalid, format!("there is no function `{name}`"))),
+            None => {
+                let hint = did_you_mean(name, known())
+                    .unwrap_or_else(|| "functions have the names that DataFusion gives them".to_owned());
+                Err(Diagnostic::error(Kind::Invalid, format!("there is no function `{name}`")).hint(hint))
+            }
             Some(Rule::Sized(place)) => match size_of(place) {
                 Some(Size::Literal(size)) => self.admit(name, size.max(0)),
                 Some(Size::Later) => Ok(()),

@@ -26,6 +26,12 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
         .or_else(|| FREE.iter().any(|line| line.split(' ').any(|free| free == name)).then_some(Rule::Free))
 }
 
+/// Every name that may be called.
+pub(super) fn known() -> impl Iterator<Item = &'static str> {
+    let special = SPECIAL.iter().filter(|(_, rule)| !matches!(rule, Rule::Refused(_))).map(|(name, _)| *name);
+    special.chain(FREE.iter().flat_map(|line| line.split(' ')))
+}
+
 const FILES: &str = "it tells of the files behind a product";
 const METADATA: &str = "it tells of metadata that is not part of a product";
 

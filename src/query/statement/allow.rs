@@ -99,16 +99,20 @@ fn about(ast: Ast) -> Result<Statement> {
             match show_options.show_in {
                 Some(place) if place.parent_type.is_none() => match place.parent_name {
                     Some(table) => described(table),
-                    None => Err(Diagnostic::error(Kind::Invalid, "`SHOW COLUMNS` needs a table")),
+                    None => Err(no_table()),
                 },
-                _ => Err(Diagnostic::error(Kind::Invalid, "`SHOW COLUMNS` needs a table")
-                    .hint("for example: `SHOW COLUMNS FROM sales.orders`")),
+                _ => Err(no_table()),
             }
         }
         Ast::ExplainTable { hive_format: None, table_name, .. } => described(table_name),
         Ast::ShowCreate { .. } => refuse("`SHOW CREATE` is not answered"),
         _ => refuse("this statement is not answered"),
     }
+}
+
+fn no_table() -> Diagnostic {
+    Diagnostic::error(Kind::Invalid, "`SHOW COLUMNS` needs a table")
+        .hint("for example: `SHOW COLUMNS FROM sales.orders`")
 }
 
 fn described(table: ObjectName) -> Result<Statement> {
@@ -122,7 +126,8 @@ fn parent(options: &ShowStatementOptions) -> Result<Option<String>> {
     match (&place.parent_type, &place.parent_name) {
         (None, Some(name)) => match name.0.last().and_then(|part| part.as_ident()) {
             Some(ident) if name.0.len() <= 2 => Ok(Some(folded(ident))),
-            _ => Err(Diagnostic::error(Kind::Invalid, format!("`{name}` is not a domain"))),
+            _ => Err(Diagnostic::error(Kind::Invalid, format!("`{name}` is not a domain"))
+                .hint("`SHOW SCHEMAS` lists the domains")),
         },
         _ => refuse("this form of `SHOW` is not answered"),
     }

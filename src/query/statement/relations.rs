@@ -108,7 +108,8 @@ impl Visitor for Reads {
             return stop(Err(Diagnostic::error(
                 Kind::Exhausted,
                 format!("the statement reads more than {READS} tables, `WITH` queries counted wherever they are used"),
-            )));
+            )
+            .hint("use each `WITH` query less often, or split the statement")));
         }
         stop(check_name(relation))
     }
@@ -162,7 +163,8 @@ fn check_select(select: &Select) -> Result<()> {
     }
     let tables: usize = select.from.iter().map(|from| 1 + from.joins.len()).sum();
     if tables > TABLES {
-        return Err(Diagnostic::error(Kind::Exhausted, format!("one `FROM` names more than {TABLES} tables")));
+        return Err(Diagnostic::error(Kind::Exhausted, format!("one `FROM` names more than {TABLES} tables"))
+            .hint("join some of them in a `WITH` query first"));
     }
     Ok(())
 }
