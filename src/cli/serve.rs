@@ -58,7 +58,9 @@ pub async fn bind(config: &Config) -> Result<TcpListener> {
         match error.kind() {
             std::io::ErrorKind::AddrInUse => diagnostic
                 .hint("another program uses this port; stop it, or choose another one (port 0 picks a free one)"),
-            std::io::ErrorKind::PermissionDenied => diagnostic.hint("ports below 1024 need privileges; choose a higher one"),
+            std::io::ErrorKind::PermissionDenied => {
+                diagnostic.hint("ports below 1024 need privileges; choose a higher one")
+            }
             _ => diagnostic.hint("choose an address of this machine"),
         }
     })
