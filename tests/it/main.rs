@@ -11,11 +11,17 @@
 
 mod acceptance;
 mod bad_input;
+mod callers;
 mod demo;
+mod ending;
 mod harness;
 mod leaks;
+mod panics;
+mod process;
 mod pruning;
 mod readme;
+mod schemas;
 mod slt;
+mod surface;
 mod tidy;
 mod wire;
