@@ -34,6 +34,8 @@ pub struct Limits {
     /// Seconds that planning may take, the wait for a thread to plan on included. Default 10.
     #[serde(deserialize_with = "at_least_one")]
     pub planning_seconds: u64,
+    /// Seconds after which a running statement is ended, whoever reads it or does not. Default 3,600.
+    pub statement_seconds: u64,
     /// Statements planned and waiting to be fetched. Default 1,024.
     #[serde(deserialize_with = "at_least_one")]
     pub pending_statements: u64,
@@ -53,6 +55,7 @@ impl Default for Limits {
             statement_tokens: 50_000,
             statement_depth: 1_000,
             planning_seconds: 10,
+            statement_seconds: 3_600,
             pending_statements: 1_024,
             ticket_seconds: 300,
         }

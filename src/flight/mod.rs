@@ -18,6 +18,7 @@ mod ticket;
 mod wire_schema;
 
 mod encode;
+mod ending;
 mod status;
 
 pub use door::{Door, Doors, Statement};

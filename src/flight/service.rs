@@ -21,6 +21,7 @@ use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::encode::{self, Frames};
+use super::ending::Deadline;
 use super::handshake::bearer;
 use super::info::flight_info;
 use super::metadata::Metadata;
@@ -34,8 +35,8 @@ use crate::identity::{Authenticator, Tokens};
 use crate::query::Sessions;
 use crate::telemetry::Clock;
 
-/// The largest request. Statements are limited far below it.
-const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
+/// The largest request. A statement of this size still arrives, so that what refuses it is `limits.statement_bytes`, in a sentence.
+const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 const CREATE_PREPARED: &str = "CreatePreparedStatement";
 const CLOSE_PREPARED: &str = "ClosePreparedStatement";
@@ -49,6 +50,8 @@ pub struct Gateway<D: Doors = Sessions> {
     /// Plans that were announced and wait to be fetched; without an entry a ticket is planned again.
     pub(in crate::flight) pending: Cache<TicketId, PlannedOf<D>>,
     pub(in crate::flight) prepared: Handles<PlannedOf<D>>,
+    /// How long the rows of one statement may take.
+    statement: Duration,
 }
 
 /// The service, to be added to a server. Tickets are sealed under a new key: they end with the process.
@@ -58,8 +61,7 @@ pub fn service<D: Doors>(
     limits: &Limits,
     clock: Clock,
 ) -> FlightServiceServer<Gateway<D>> {
-    FlightServiceServer::new(Gateway::new(sessions, authenticator, limits, rand::random(), clock))
-        .max_decoding_message_size(LARGEST_REQUEST)
+    Gateway::new(sessions, authenticator, limits, rand::random(), clock).into_server()
 }
 
 impl<D: Doors> Gateway<D> {
@@ -79,7 +81,13 @@ impl<D: Doors> Gateway<D> {
             sealer: Sealer::new(ticket_key, life, clock.clone()),
             pending: Cache::builder().max_capacity(limits.pending_statements).time_to_live(life).build(),
             prepared: Handles::new(clock),
+            statement: Duration::from_secs(limits.statement_seconds),
         }
+    }
+
+    /// The same, to be added to a server.
+    pub fn into_server(self) -> FlightServiceServer<Self> {
+        FlightServiceServer::new(self).max_decoding_message_size(LARGEST_REQUEST)
     }
 
     async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo> {
@@ -197,7 +205,8 @@ impl<D: Doors> FlightService for Gateway<D> {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let token = self.shake_hands(request.metadata()).await.map_err(|error| status::of(&error))?;
+        let deadline = Deadline::of_client(request.metadata());
+        let token = deadline.answer(self.shake_hands(request.metadata())).await.map_err(|error| status::of(&error))?;
         let mut response = Response::new(stream::empty().boxed());
         if let Some(token) = token {
             let header = bearer(&token).parse().map_err(|_| Status::internal("the token is no header"))?;
@@ -207,20 +216,24 @@ impl<D: Doors> FlightService for Gateway<D> {
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        answer(self.flight_info(request).await)
+        let deadline = Deadline::of_client(request.metadata());
+        answer(deadline.answer(self.flight_info(request)).await)
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        answer(self.schema(request).await)
+        let deadline = Deadline::of_client(request.metadata());
+        answer(deadline.answer(self.schema(request)).await)
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        answer(self.get(request).await)
+        let deadline = Deadline::of_statement(request.metadata(), self.statement);
+        answer(deadline.answer(self.get(request)).await.map(|frames| deadline.bound(frames)))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        let bodies = self
-            .act(request)
+        let deadline = Deadline::of_client(request.metadata());
+        let bodies = deadline
+            .answer(self.act(request))
             .await
             .map(|body| stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed());
         answer(bodies)

@@ -1,6 +1,7 @@
 //! Statement → admitted plan.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
@@ -58,6 +59,7 @@ impl Planned {
 
 /// Parses, gates and plans logically.
 pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits) -> Result<Planned> {
+    state.plannings.fetch_add(1, Ordering::Relaxed);
     let (parsed, explain) = match statement::parse(sql, limits)? {
         Statement::Query(parsed) => (*parsed, None),
         Statement::Explain(Explain { analyze, verbose, format, query }) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
@@ -38,6 +39,7 @@ struct Shared {
     planners: Planners,
     clock: Clock,
     base: SessionState,
+    plannings: Arc<AtomicU64>,
     views: Cache<[u8; 32], Arc<ViewState>>,
 }
 
@@ -46,6 +48,8 @@ struct Shared {
 pub(in crate::query) struct ViewState {
     pub view: Arc<PrincipalView>,
     pub state: SessionState,
+    /// Statements planned so far, by all views.
+    pub plannings: Arc<AtomicU64>,
 }
 
 impl Sessions {
@@ -53,7 +57,8 @@ impl Sessions {
         let base = base_state(&engine, &current.get().snapshot().mesh.name);
         let planners = Planners::new(limits.partitions.max(2) * 4, Duration::from_secs(limits.planning_seconds));
         let views = Cache::builder().max_capacity(KEPT_VIEWS).time_to_idle(VIEW_IDLE).build();
-        Self(Arc::new(Shared { current, engine, limits, planners, clock, base, views }))
+        let plannings = Arc::default();
+        Self(Arc::new(Shared { current, engine, limits, planners, clock, base, plannings, views }))
     }
 
     pub fn open(&self, principal: Principal) -> Arc<Session> {
@@ -62,6 +67,11 @@ impl Sessions {
 
     pub fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
+    }
+
+    /// How many statements were planned logically since the start.
+    pub fn plannings(&self) -> u64 {
+        self.0.plannings.load(Ordering::Relaxed)
     }
 }
 
@@ -79,7 +89,7 @@ impl Shared {
             .into();
             let catalog = Arc::new(MeshCatalog::new(Arc::clone(&view), system));
             let state = SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalog).build();
-            Arc::new(ViewState { view, state })
+            Arc::new(ViewState { view, state, plannings: Arc::clone(&self.plannings) })
         })
     }
 }

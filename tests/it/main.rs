@@ -11,13 +11,19 @@
 
 mod acceptance;
 mod bad_input;
+mod callers;
 mod demo;
 mod discover;
 mod explain;
+mod ending;
 mod harness;
 mod leaks;
+mod panics;
+mod process;
 mod pruning;
 mod readme;
+mod schemas;
 mod slt;
+mod surface;
 mod tidy;
 mod wire;

@@ -20,7 +20,7 @@ use meshgate::identity::UsersFile;
 use meshgate::mesh::{self, Files};
 use meshgate::policy::PolicyStore;
 use meshgate::query::{Session, Sessions};
-use meshgate::source::{Sources, Stores};
+use meshgate::source::{Open, Sources, Stores};
 use meshgate::telemetry::Clock;
 use object_store::ObjectStore;
 use secrecy::SecretString;
@@ -40,7 +40,7 @@ pub struct Mesh {
     pub findings: Vec<Diagnostic>,
     users: UsersFile,
     engine: Arc<Engine>,
-    sources: Arc<Sources>,
+    sources: Arc<dyn Open>,
 }
 
 impl Mesh {
@@ -53,6 +53,15 @@ impl Mesh {
 
     /// The same over stores of the caller's, keyed by domain.
     pub fn over(fixture: &Fixture, stores: BTreeMap<String, Arc<dyn ObjectStore>>) -> Self {
+        Self::over_with(fixture, stores, |sources, _| sources)
+    }
+
+    /// The same with something between the policy and the stores.
+    pub fn over_with(
+        fixture: &Fixture,
+        stores: BTreeMap<String, Arc<dyn ObjectStore>>,
+        between: impl FnOnce(Arc<dyn Open>, &Arc<Engine>) -> Arc<dyn Open>,
+    ) -> Self {
         let clock = Clock::manual(NOW);
         let limits = Limits { partitions: 2, ..Limits::default() };
         let engine = Engine::new(&limits).unwrap();
@@ -61,7 +70,7 @@ impl Mesh {
             let url = Url::parse(&format!("local://{domain}/")).unwrap();
             placed.insert(domain.parse().unwrap(), &url, store);
         }
-        let sources = Arc::new(Sources::new(Arc::clone(&engine), placed));
+        let sources = between(Arc::new(Sources::new(Arc::clone(&engine), placed)), &engine);
         let (generation, findings) = generation(fixture, &sources);
         let current = Arc::new(Current::new(generation));
         let sessions = Arc::new(Sessions::new(Arc::clone(&current), Arc::clone(&engine), limits, clock.clone()));
@@ -119,14 +128,14 @@ pub fn error_text(error: &Diagnostic) -> String {
     }
 }
 
-fn generation(fixture: &Fixture, sources: &Arc<Sources>) -> (Arc<Generation>, Vec<Diagnostic>) {
+fn generation(fixture: &Fixture, sources: &Arc<dyn Open>) -> (Arc<Generation>, Vec<Diagnostic>) {
     let files = Files { root: String::new(), texts: fixture.catalogs.clone() };
     let snapshot = Arc::new(mesh::load(&files).unwrap());
     let policies = PolicyStore::load(&files, &snapshot);
     let findings = snapshot.findings.iter().chain(policies.findings()).cloned().collect();
     let keys =
         snapshot.domains.keys().map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
-    (Generation::new(snapshot, policies, Arc::clone(sources) as _, keys), findings)
+    (Generation::new(snapshot, policies, Arc::clone(sources), keys), findings)
 }
 
 impl Drop for Mesh {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use futures::TryStreamExt;
 use meshgate::config::{Auth, Limits};
@@ -21,6 +22,22 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{Fixture, Mesh, render};
 
+/// An unused login ends after this.
+pub const SESSION_SECONDS: u64 = 600;
+
+/// How a mesh is served.
+pub struct Setting {
+    pub limits: Limits,
+    pub anonymous: bool,
+    pub ticket_key: [u8; 32],
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { limits: Limits { partitions: 2, ..Limits::default() }, anonymous: false, ticket_key: rand::random() }
+    }
+}
+
 /// A served mesh. Every user's password is the user's name. It stops when it goes.
 pub struct Served {
     pub mesh: Mesh,
@@ -35,11 +52,18 @@ impl Served {
     }
 
     pub async fn start_with(text: &str, limits: Limits) -> Self {
-        let mesh = Mesh::new(text).await;
+        Self::start_on(Mesh::new(text).await, text, Setting { limits, ..Setting::default() }).await
+    }
+
+    /// Serves a mesh that was made from `text`.
+    pub async fn start_on(mesh: Mesh, text: &str, setting: Setting) -> Self {
+        let Setting { limits, anonymous, ticket_key } = setting;
         let users = UsersFile::parse(&with_passwords(&Fixture::parse(text).users), "users.toml").unwrap();
-        let auth = Auth { users: "users.toml".into(), anonymous: false, session_seconds: 600 };
+        let auth = Auth { users: "users.toml".into(), anonymous, session_seconds: SESSION_SECONDS };
         let authenticator = Arc::new(Authenticator::new(users, &auth, mesh.clock.clone()).unwrap());
-        let service = flight::service(Arc::clone(&mesh.sessions), authenticator, &limits, mesh.clock.clone());
+        let sessions = Arc::clone(&mesh.sessions);
+        let gateway = flight::Gateway::new(sessions, authenticator, &limits, ticket_key, mesh.clock.clone());
+        let service = gateway.into_server();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -50,6 +74,12 @@ impl Served {
             serve(listener, service, Duration::from_millis(500), stopped).await.unwrap();
         });
         Self { mesh, address, stop: Some(stop), server: Some(server) }
+    }
+
+    /// A client of the bare protocol, without credentials.
+    pub async fn flight(&self) -> FlightServiceClient<Channel> {
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
+        FlightServiceClient::new(channel)
     }
 
     /// Logs in through a recorder.
