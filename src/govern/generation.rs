@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
-use crate::mesh::Snapshot;
-use crate::name::DomainName;
+use crate::mesh::{Snapshot, TableEntry};
+use crate::name::{DomainName, QualifiedProduct, QualifiedTable};
 use crate::policy::PolicyStore;
 use crate::source::Open;
 
@@ -18,6 +18,8 @@ pub struct Generation {
     policies: PolicyStore,
     source: Arc<dyn Open>,
     hash_keys: BTreeMap<DomainName, SecretString>,
+    /// The tables of each product, all its versions together: looking through all tables for each product is quadratic.
+    by_product: BTreeMap<QualifiedProduct, Vec<QualifiedTable>>,
     digest: [u8; 32],
 }
 
@@ -30,7 +32,11 @@ impl Generation {
         hash_keys: BTreeMap<DomainName, SecretString>,
     ) -> Arc<Self> {
         let digest = Sha256::new().chain_update(snapshot.digest).chain_update(policies.digest).finalize().into();
-        Arc::new(Self { snapshot, policies, source, hash_keys, digest })
+        let mut by_product: BTreeMap<QualifiedProduct, Vec<QualifiedTable>> = BTreeMap::new();
+        for entry in snapshot.tables.values() {
+            by_product.entry(entry.product.name.clone()).or_default().push(entry.table.clone());
+        }
+        Arc::new(Self { snapshot, policies, source, hash_keys, by_product, digest })
     }
 
     pub fn snapshot(&self) -> &Arc<Snapshot> {
@@ -39,6 +45,11 @@ impl Generation {
 
     pub fn policies(&self) -> &PolicyStore {
         &self.policies
+    }
+
+    pub(in crate::govern) fn tables_of(&self, product: &QualifiedProduct) -> impl Iterator<Item = &TableEntry> {
+        let names = self.by_product.get(product).into_iter().flatten();
+        names.filter_map(|table| self.snapshot.tables.get(table))
     }
 
     pub(in crate::govern) fn source(&self) -> &Arc<dyn Open> {

@@ -82,13 +82,7 @@ impl PrincipalView {
     pub fn discovers(&self, product: &Product) -> bool {
         let now = self.clock.unix_millis();
         self.generation.policies().discover(&self.principal, &self.purpose, now, product)
-            || self
-                .generation
-                .snapshot()
-                .tables
-                .values()
-                .filter(|entry| entry.product.name == product.name)
-                .any(|entry| self.governed(entry).is_some())
+            || self.generation.tables_of(&product.name).any(|entry| self.governed(entry).is_some())
     }
 
     fn entry(&self, domain: &str, table: &str) -> Option<TableEntry> {

@@ -11,6 +11,8 @@ pub struct Files {
     /// What findings put before a relative path, so that places can be clicked; empty in tests.
     pub root: String,
     pub texts: BTreeMap<String, String>,
+    /// Relative path → why its text is not there: not UTF-8, too large, not permitted. Each takes out what it would have said.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -19,7 +21,8 @@ impl Files {
     /// Reads a folder. Hidden files, links that leave the folder and other endings are passed over.
     ///
     /// # Errors
-    /// `NotFound` when the folder is missing, `Invalid` for a file that is not UTF-8 or larger than 4 MiB.
+    /// `NotFound` when the folder is missing, `Invalid` for a folder that cannot be listed. A single file that cannot be read
+    /// is kept in `unreadable`.
     pub fn read(root: &Path) -> Result<Self> {
         if !root.is_dir() {
             return Err(Diagnostic::error(
@@ -28,7 +31,7 @@ impl Files {
             )
             .hint("name the folder that holds `mesh.yaml`"));
         }
-        let mut files = Self { root: root.display().to_string(), texts: BTreeMap::new() };
+        let mut files = Self { root: root.display().to_string(), ..Self::default() };
         files.walk(root, root)?;
         Ok(files)
     }
@@ -40,6 +43,17 @@ impl Files {
         } else {
             format!("{}/{relative}", self.root.trim_end_matches('/'))
         }
+    }
+
+    /// Why a file has no text, as a finding.
+    pub(crate) fn unreadable(&self, relative: &str) -> Option<Diagnostic> {
+        let why = self.unreadable.get(relative)?;
+        let place = crate::diagnostic::Place { file: self.display(relative), line: 1, column: 1 };
+        Some(
+            Diagnostic::error(Kind::Invalid, format!("the file cannot be read: {why}"))
+                .hint("a catalog file is UTF-8 text of at most 4 MiB")
+                .at(place),
+        )
     }
 
     fn walk(&mut self, root: &Path, folder: &Path) -> Result<()> {
@@ -66,15 +80,22 @@ impl Files {
             if !wanted {
                 continue;
             }
-            let size = entry.metadata().map_err(|error| fail(&path, &error))?.len();
-            if size > MAX_FILE_BYTES {
-                return Err(fail(&path, &"it is larger than 4 MiB"));
-            }
-            let text = std::fs::read_to_string(&path).map_err(|error| fail(&path, &error))?;
             let relative = path.strip_prefix(root).map_err(|error| fail(&path, &error))?;
             let key = relative.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-            self.texts.insert(key, text);
+            match read_text(&path) {
+                Ok(text) => self.texts.insert(key, text),
+                Err(why) => self.unreadable.insert(key, why),
+            };
         }
         Ok(())
     }
+}
+
+fn read_text(path: &Path) -> std::result::Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_FILE_BYTES {
+        return Err("it is larger than 4 MiB".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }

@@ -19,6 +19,9 @@ const GOVERNANCE: &str = "governance";
 /// # Errors
 /// Only where `mesh.yaml` is missing or has an error: every other file leans on the words it declares.
 pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
+    if let Some(finding) = files.unreadable("mesh.yaml") {
+        return Err(vec![finding]);
+    }
     let Some(text) = files.texts.get("mesh.yaml") else {
         let message = if files.root.is_empty() {
             "there is no `mesh.yaml`".to_owned()
@@ -37,7 +40,8 @@ pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
     let mut candidates = Vec::new();
     for folder in folders(files) {
         let Ok(name) = folder.parse::<DomainName>().map_err(|error| {
-            let first = files.texts.keys().find(|path| path.starts_with(&format!("{folder}/")));
+            let first =
+                files.texts.keys().chain(files.unreadable.keys()).find(|path| path.starts_with(&format!("{folder}/")));
             let place = declare::start(&files.display(first.map_or(folder, String::as_str)));
             findings.push(Diagnostic::from(error).at(place));
         }) else {
@@ -49,6 +53,9 @@ pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
         load_contracts(files, &mesh, &name, usable, &mut candidates, &mut faults, &mut findings);
     }
     stray_files(files, &mut findings);
+    // Policies are told by the policy store, which denies what they may have been about.
+    let others = files.unreadable.keys().filter(|path| !is_policy(path) && !is_domain_file(path));
+    findings.extend(others.filter_map(|path| files.unreadable(path)));
     let candidates = conflict::settle(candidates, &mut faults, &mut findings);
     let (tables, products) = register(&candidates, &mut findings);
     reference::check(&candidates, &tables, &mut findings);
@@ -74,12 +81,17 @@ fn register(
 
 /// First path components that hold YAML or policies.
 fn folders(files: &Files) -> BTreeSet<&str> {
-    let first = files.texts.keys().filter_map(|path| path.split_once('/').map(|(folder, _)| folder));
+    let paths = files.texts.keys().chain(files.unreadable.keys());
+    let first = paths.filter_map(|path| path.split_once('/').map(|(folder, _)| folder));
     first.filter(|folder| *folder != GOVERNANCE).collect()
 }
 
 fn load_domain(files: &Files, name: &DomainName, findings: &mut Vec<Diagnostic>) -> Option<Domain> {
     let path = format!("{name}/domain.yaml");
+    if let Some(finding) = files.unreadable(&path) {
+        findings.push(finding);
+        return None;
+    }
     let Some(text) = files.texts.get(&path) else {
         findings.push(
             Diagnostic::error(Kind::Invalid, format!("the domain `{name}` has no `domain.yaml`"))
@@ -130,6 +142,15 @@ fn load_contracts(
             }
         }
     }
+    for (path, why) in files.unreadable.iter().filter(|(path, _)| path.starts_with(&prefix)) {
+        let Some(stem) = contract_stem(path) else { continue };
+        let why = format!("the file cannot be read: {why}");
+        faults.push(ProductFault { domain: domain.clone(), product: stem.to_owned(), file: files.display(path), why });
+    }
+}
+
+fn is_domain_file(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(_, rest)| rest == "domain.yaml")
 }
 
 /// `sales/orders.odcs.yaml` → `orders`.
@@ -151,7 +172,7 @@ fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
             || path.contains("/policies/")
             || [".odps.yaml", ".odps.yml", ".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
             || contract_stem(path).is_some() && path.contains('/')
-            || path.split_once('/').is_some_and(|(_, rest)| rest == "domain.yaml");
+            || is_domain_file(path);
         if !known {
             findings.push(
                 Diagnostic::warning(Kind::Invalid, format!("`{path}` is not read"))
@@ -165,7 +186,7 @@ fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
 /// SHA-256 over paths and texts, each with its length so that no two sets of files run together.
 fn digest(files: &Files) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in files.texts.iter().filter(|(path, _)| !is_policy(path)) {
+    for (path, text) in files.texts.iter().chain(&files.unreadable).filter(|(path, _)| !is_policy(path)) {
         for part in [path, text] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());

@@ -322,3 +322,39 @@ fn the_digest_follows_every_byte_of_contracts_and_mesh() {
     assert_ne!(base, digest(&format!("{BASE}{}", orders.replace("1.0.0", "1.0.1"))));
     assert_ne!(base, digest(&format!("{BASE}{}", orders.replace("sales/orders", "sales/order2"))));
 }
+
+#[test]
+fn a_file_that_cannot_be_read_takes_out_only_what_it_says() {
+    let whole = BASE.to_owned()
+        + &contract("sales/orders.odcs.yaml", "o", "orders", "1.0.0", "active", "orders")
+        + &contract("sales/lines.odcs.yaml", "l", "lines", "1.0.0", "active", "lines")
+        + "//- hr/domain.yaml\nname: hr\nowner: {team: People}\n"
+        + &contract("hr/people.odcs.yaml", "p", "people", "1.0.0", "active", "people");
+    let folder = tempfile::tempdir().unwrap();
+    let read = |bad: &str, bytes: &[u8]| {
+        for (path, text) in files(&whole).texts {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        std::fs::write(folder.path().join(bad), bytes).unwrap();
+        let mut files = Files::read(folder.path()).unwrap();
+        files.root.clear();
+        files
+    };
+    let snapshot = load(&read("sales/orders.odcs.yaml", b"name: \xff")).unwrap();
+    assert_eq!(tables(&snapshot), ["hr.people 1.0.0", "sales.lines 1.0.0"]);
+    assert_eq!(faults(&snapshot), ["sales.orders: the file cannot be read: it is not UTF-8 text"]);
+    assert_eq!(
+        render_all(&snapshot.findings),
+        "\
+sales/orders.odcs.yaml:1:1: error: the file cannot be read: it is not UTF-8 text
+  hint: a catalog file is UTF-8 text of at most 4 MiB"
+    );
+    let snapshot = load(&read("sales/lines.odcs.yaml", &vec![b'#'; (4 << 20) + 1])).unwrap();
+    assert_eq!(faults(&snapshot), ["sales.lines: the file cannot be read: it is larger than 4 MiB"]);
+    let snapshot = load(&read("hr/domain.yaml", b"\xff")).unwrap();
+    assert_eq!(tables(&snapshot), ["sales.lines 1.0.0", "sales.orders 1.0.0"]);
+    let findings = load(&read("mesh.yaml", b"\xff")).unwrap_err();
+    assert_eq!(findings[0].message, "the file cannot be read: it is not UTF-8 text");
+}

@@ -46,6 +46,13 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         }
         loader.file(path, text);
     }
+    for (path, why) in files.unreadable.iter().filter(|(path, _)| is_policy(path)) {
+        for part in [path, why] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        loader.unreadable(path);
+    }
     let base = SchemaBase::new(&snapshot.mesh, snapshot.domains.keys());
     loader.products(&base);
     let checked = validate(&base, snapshot, &loader.policies, &loader.refusals);
@@ -139,6 +146,21 @@ impl Loader<'_> {
                 self.refuse(Self::all_of(home.as_deref()), format!("{display} is not valid Cedar"));
             }
         }
+    }
+
+    /// A file without text may have said anything that its place allows, as one that does not parse.
+    fn unreadable(&mut self, path: &str) {
+        let display = self.files.display(path);
+        self.findings.extend(self.files.unreadable(path));
+        let domain = match home(path) {
+            Home::Governance => {
+                self.refuses_to_serve = true;
+                None
+            }
+            Home::Domain(domain) => Some(domain),
+            Home::Elsewhere(domain) => domain,
+        };
+        self.refuse(Self::all_of(domain.as_deref()), format!("{display} cannot be read"));
     }
 
     fn all_of(domain: Option<&str>) -> Reach {

@@ -129,7 +129,7 @@ pub fn error_text(error: &Diagnostic) -> String {
 }
 
 fn generation(fixture: &Fixture, sources: &Arc<dyn Open>) -> (Arc<Generation>, Vec<Diagnostic>) {
-    let files = Files { root: String::new(), texts: fixture.catalogs.clone() };
+    let files = Files { texts: fixture.catalogs.clone(), ..Files::default() };
     let snapshot = Arc::new(mesh::load(&files).unwrap());
     let policies = PolicyStore::load(&files, &snapshot);
     let findings = snapshot.findings.iter().chain(policies.findings()).cloned().collect();
