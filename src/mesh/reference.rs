@@ -23,7 +23,7 @@ pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEn
                     let given = target.rsplit_once('.').map_or(target.as_str(), |(table, _)| table);
                     let hint = match nearest(given, known.iter().map(String::as_str).filter(|_| suggestions > 0)) {
                         Some(word) if word != given => format!("did you mean the dataset `{word}`?"),
-                        _ => "write `dataset.column`, or `domain.dataset.column` for another domain".to_owned(),
+                        _ => "write `dataset.column`, or `domain/file.odcs.yaml#schema/dataset/properties/column` for another domain".to_owned(),
                     };
                     suggestions = suggestions.saturating_sub(1);
                     findings.push(
@@ -41,20 +41,23 @@ pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEn
 }
 
 /// `customers.customer_id` here or in the same domain, `sales.customers.customer_id`, `schema/customers/properties/customer_id`;
-/// a file before `#` is taken as part of the same mesh.
+/// a contract's file before `#` says by its folder which domain is meant, as the standard writes keys that leave a contract.
 fn exists(target: &str, contract: &Contract, tables: &BTreeMap<QualifiedTable, TableEntry>) -> bool {
-    let target = target.rsplit('#').next().unwrap_or(target).trim_start_matches('/');
+    let (file, target) = target.rsplit_once('#').unwrap_or(("", target));
+    let target = target.trim_start_matches('/');
+    let folder = file.rsplit('/').nth(1).and_then(|folder| folder.parse::<DomainName>().ok());
+    let domain = folder.as_ref().unwrap_or(&contract.domain);
     if let Some(rest) = target.strip_prefix("schema/") {
         let parts: Vec<&str> = rest.split('/').collect();
         return match parts.as_slice() {
-            [table, "properties", column, ..] => in_domain(&contract.domain, table, column, contract, tables),
+            [table, "properties", column, ..] => in_domain(domain, table, column, contract, tables),
             _ => false,
         };
     }
     let parts: Vec<&str> = target.split('.').collect();
     match parts.as_slice() {
         [table, column, rest @ ..] => {
-            in_domain(&contract.domain, table, column, contract, tables)
+            in_domain(domain, table, column, contract, tables)
                 || rest.first().is_some_and(|third| {
                     table.parse::<DomainName>().is_ok_and(|domain| in_domain(&domain, column, third, contract, tables))
                 })

@@ -257,7 +257,7 @@ sales/domain.yaml:2:9: error: unknown key `tem` in owner
 #[test]
 fn keys_that_lead_nowhere_are_warned_of() {
     let orders = contract("sales/orders.odcs.yaml", "o", "orders", "1.0.0", "active", "orders")
-        + "      - {name: a, logicalType: integer, relationships: [{to: orders.id}, {to: hr.people.id}, {to: schema/orders/properties/id}]}\n\
+        + "      - {name: a, logicalType: integer, relationships: [{to: orders.id}, {to: hr.people.id}, {to: schema/orders/properties/id}, {to: hr/people.odcs.yaml#schema/people/properties/id}]}\n\
            \x20     - {name: b, logicalType: integer, relationships: [{to: hr.poeple.id}, {to: orders.x}]}\n";
     let people = "//- hr/domain.yaml\nname: hr\nowner: {team: HR}\n".to_owned()
         + &contract("hr/people.odcs.yaml", "p", "people", "1.0.0", "active", "people");
@@ -268,7 +268,7 @@ fn keys_that_lead_nowhere_are_warned_of() {
 sales/orders.odcs.yaml:14:62: warning: the key points to `hr.poeple.id`, which is not served
   hint: did you mean the dataset `hr.people`?
 sales/orders.odcs.yaml:14:82: warning: the key points to `orders.x`, which is not served
-  hint: write `dataset.column`, or `domain.dataset.column` for another domain"
+  hint: write `dataset.column`, or `domain/file.odcs.yaml#schema/dataset/properties/column` for another domain"
     );
     assert_eq!(snapshot.tables.len(), 2);
 }

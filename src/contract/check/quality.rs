@@ -161,7 +161,7 @@ fn operator(rule: &Node, findings: &mut Findings<'_>) {
         && let Value::List(bounds) = &first.value.value
     {
         let numbers: Vec<f64> = bounds.iter().filter_map(Node::number).collect();
-        let ordered = matches!(numbers.as_slice(), [low, high] if low <= high);
+        let ordered = matches!(numbers.as_slice(), [low, high] if low < high);
         if bounds.len() != 2 || (numbers.len() == 2 && !ordered) {
             findings.error(
                 first.value.at,
