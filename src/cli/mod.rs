@@ -53,7 +53,9 @@ pub fn run(cli: Cli) -> u8 {
 }
 
 fn on_runtime(work: impl Future<Output = u8>) -> u8 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // A query keeps as many workers busy as it has partitions, one for each core; two more see signals and sockets meanwhile.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cores + 2).enable_all().build();
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(work);

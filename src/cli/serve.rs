@@ -64,6 +64,19 @@ pub async fn bind(config: &Config) -> Result<TcpListener> {
     })
 }
 
+/// Resolves at SIGTERM; beside a prompt, where Ctrl-C is for the running statement.
+pub fn terminate_signal() -> impl Future<Output = ()> + Send {
+    let terminate = signal(SignalKind::terminate());
+    async move {
+        match terminate {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
 /// Resolves at SIGINT or SIGTERM.
 pub fn stop_signal() -> impl Future<Output = ()> + Send {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));

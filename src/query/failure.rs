@@ -11,15 +11,12 @@ use crate::diagnostic::{Diagnostic, Kind};
 /// Longest text taken over from the engine.
 const LONGEST: usize = 600;
 
-/// Turns an engine error into a diagnostic; `sql` underlines the place where the engine knows it.
+/// Turns an engine error into a diagnostic; with `sql`, the place is told where the engine knows it.
 pub fn diagnose(error: &DataFusionError, sql: Option<&str>) -> Diagnostic {
     let mut diagnostic = kind_and_text(error);
-    if let (Some(sql), Some(span)) = (sql, error.diagnostic().and_then(|found| found.span)) {
+    if let (Some(_), Some(span)) = (sql, error.diagnostic().and_then(|found| found.span)) {
         diagnostic.message =
             format!("{} at line {}, column {}", diagnostic.message, span.start.line, span.start.column);
-        if let Some(snippet) = super::statement::snippet(sql, (span.start.line, span.start.column).into()) {
-            diagnostic.hints.insert(0, snippet);
-        }
     }
     diagnostic
 }

@@ -54,11 +54,12 @@ async fn wrong_statements_are_told_and_the_session_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_syntax_error_is_underlined() {
+async fn a_syntax_error_tells_its_place_in_one_line() {
     let mesh = Mesh::new(MESH).await;
     let answer = mesh.answer("ana", "SELECT order_id\nFROM sales.orders\nWHER region = 'EU' AND").await;
-    assert!(answer.contains("line 3"), "{answer}");
-    assert!(answer.contains('^'), "{answer}");
+    assert!(answer.contains("at line 3, column "), "{answer}");
+    // The mark below the word is drawn by the client that has the statement.
+    assert!(!answer.contains('^'), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

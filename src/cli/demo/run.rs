@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::banner;
 use super::prepare::prepare;
 use crate::cli::output::{fail, say};
-use crate::cli::serve::{bind, stop_signal};
+use crate::cli::serve::{bind, stop_signal, terminate_signal};
 use crate::cli::sql;
 use crate::client::Login;
 use crate::config::Config;
@@ -79,8 +79,8 @@ async fn demo(args: Args) -> Result<u8> {
     let leave = CancellationToken::new();
     let signalled = leave.clone();
     let server = serve(listener, service, DRAIN, async {
-        // The sender goes when the REPL ends; a signal ends both.
-        tokio::select! { _ = stopped => {}, () = stop_signal() => {} }
+        // The sender goes when the REPL ends; SIGTERM ends both. SIGINT cancels the statement that runs.
+        tokio::select! { _ = stopped => {}, () = terminate_signal() => {} }
         signalled.cancel();
     });
     let repl = async {

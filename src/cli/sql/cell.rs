@@ -8,6 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// A cell longer than this is cut before it is measured; no terminal shows more.
 const MAX_CHARS: usize = 4_000;
+/// Lines of one value that are shown; a plan of a large query has about this many.
+const MAX_LINES: usize = 100;
 
 /// How values look in tables.
 pub(super) fn options() -> FormatOptions<'static> {
@@ -34,6 +36,19 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
         push_plain(&mut out, c);
     }
     Cow::Owned(out)
+}
+
+/// A value of a result: its lines stay lines, few enough that one cell is no flood.
+pub(super) fn value(text: &str) -> Cow<'_, str> {
+    if !text.contains('\n') {
+        return plain(text);
+    }
+    let mut lines: Vec<_> = text.trim_end_matches('\n').split('\n').take(MAX_LINES + 1).map(plain).collect();
+    if lines.len() > MAX_LINES {
+        lines.truncate(MAX_LINES);
+        lines.push(Cow::Borrowed("…"));
+    }
+    Cow::Owned(lines.join("\n"))
 }
 
 /// The same, for text of several lines, such as an error.
@@ -166,6 +181,15 @@ mod tests {
         assert_eq!(plain("price \u{202e}001"), "price \\u{202e}001");
         assert_eq!(plain("Zürich 東京 👩‍👩‍👧"), "Zürich 東京 👩‍👩‍👧");
         assert_eq!(plain_lines("a\nb\u{1b}c"), "a\nb\\u{1b}c");
+    }
+
+    #[test]
+    fn lines_of_a_value_stay_lines_and_are_bounded() {
+        assert_eq!(value("a\n  b\u{1b}c\n"), "a\n  b\\u{1b}c");
+        assert_eq!(value("a\r\tb"), "a\\r\\tb");
+        let long = value(&"x\n".repeat(1_000)).into_owned();
+        assert_eq!(long.lines().count(), MAX_LINES + 1);
+        assert!(long.ends_with('…'));
     }
 
     #[test]

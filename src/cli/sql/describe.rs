@@ -3,7 +3,7 @@
 use super::cell;
 use super::names::Known;
 use super::session::Session;
-use super::window::{Grid, Heading};
+use super::window::{Grid, Heading, Window};
 use super::words;
 use crate::client::Table;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -84,8 +84,30 @@ fn columns(table: &Table) -> Grid {
     grid(&["column", "type", "null", "remarks"], rows)
 }
 
-/// The datasets with what their contracts say about them.
-pub(super) fn products(known: &Known) -> Grid {
+const PRODUCTS: &str =
+    "SELECT domain, product, version, status, owner, support, purpose FROM meshgate.products ORDER BY domain, product";
+
+/// The products with what their contracts say about them; `None` from a server that has no such table.
+pub(super) async fn products(session: &mut Session) -> Result<Option<Grid>> {
+    let mut rows = match session.execute(PRODUCTS).await {
+        Ok(answer) => answer.rows,
+        Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid | Kind::Unsupported) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut window = Window::new(rows.schema(), MOST_PRODUCTS);
+    while let Some(batch) = rows.next().await {
+        window.push(&batch?);
+    }
+    window
+        .into_grid()
+        .map(Some)
+        .map_err(|error| Diagnostic::error(Kind::Internal, format!("the list of products cannot be shown: {error}")))
+}
+
+const MOST_PRODUCTS: usize = 10_000;
+
+/// The datasets, for servers that do not tell of products.
+pub(super) fn datasets(known: &Known) -> Grid {
     let rows = known
         .tables
         .iter()

@@ -41,7 +41,7 @@ pub(super) enum Expanded {
 /// Command, argument, what it does: the help, and what completion offers.
 pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
     ("\\d", "[NAME]", "tables; the tables of a domain; the columns of a table"),
-    ("\\dp", "", "products: domain, table, type, remarks"),
+    ("\\dp", "", "products: version, status, owner, support, purpose"),
     ("\\whoami", "", "who you are and where"),
     ("\\timing", "[on|off]", "show how long a statement took"),
     ("\\x", "[on|off|auto]", "rows one below the other"),

@@ -57,16 +57,24 @@ pub(super) fn table(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Drawn
         if grid.cut.is_some_and(|cut| cut.after == index) {
             lines.push(line(&slots, paint, |_, width| centre(&paint.dim("…"), 1, width)));
         }
-        lines.push(line(&slots, paint, |column, width| {
-            let number = grid.columns.get(column).is_some_and(|column| column.number);
-            match row.get(column).and_then(Option::as_deref) {
-                Some(text) => align(text, width, number, str::to_owned),
-                None => align("NULL", width, number, |text| paint.dim(text)),
-            }
-        }));
+        for part in 0..height(row) {
+            lines.push(line(&slots, paint, |column, width| {
+                let number = grid.columns.get(column).is_some_and(|column| column.number);
+                match row.get(column).and_then(Option::as_deref) {
+                    Some(text) => align(text.lines().nth(part).unwrap_or_default(), width, number, str::to_owned),
+                    None if part == 0 => align("NULL", width, number, |text| paint.dim(text)),
+                    None => " ".repeat(width),
+                }
+            }));
+        }
     }
     lines.push(border(&slots, ["└", "┴", "┘"], paint));
     Drawn { text: lines.join("\n") + "\n", hidden }
+}
+
+/// Lines that a row takes in a table.
+pub(super) fn height(row: &[Option<String>]) -> usize {
+    row.iter().flatten().map(|text| text.lines().count()).max().unwrap_or(1).max(1)
 }
 
 fn needs(grid: &Grid) -> Vec<Need> {
@@ -77,7 +85,10 @@ fn needs(grid: &Grid) -> Vec<Need> {
             let cells = grid
                 .rows
                 .iter()
-                .map(|row| row.get(index).and_then(Option::as_deref).map_or("NULL".len(), cell::width))
+                .map(|row| match row.get(index).and_then(Option::as_deref) {
+                    Some(text) => text.lines().map(cell::width).max().unwrap_or(0),
+                    None => "NULL".len(),
+                })
                 .max()
                 .unwrap_or(0);
             let natural = cells.max(cell::width(&column.name)).max(cell::width(&column.type_name)).max(1);
@@ -165,7 +176,15 @@ pub(super) fn vertical(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Dr
             out.push_str("  ");
             let room = terminal.map_or(usize::MAX, |terminal| terminal.saturating_sub(names + 2).max(LEAST_TEXT));
             match value {
-                Some(text) => out.push_str(&cell::shorten(text, room)),
+                Some(text) => {
+                    for (part, line) in text.lines().enumerate() {
+                        if part > 0 {
+                            out.push('\n');
+                            out.push_str(&" ".repeat(names + 2));
+                        }
+                        out.push_str(&cell::shorten(line, room));
+                    }
+                }
                 None => out.push_str(&paint.dim("NULL")),
             }
             out.push('\n');
@@ -249,6 +268,27 @@ mod tests {
 └─────────┴──────┘
 ";
         assert_eq!(table(&grid, Some(80), PLAIN).text, expect);
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_drawn_as_such() {
+        let plan = grid(
+            &[("id", "bigint"), ("plan", "text")],
+            &[&[Some("1"), Some("Projection\n  TableScan")], &[None, Some("")]],
+        );
+        let expect = "\
+┌────────┬─────────────┐
+│     id │ plan        │
+│ bigint │ text        │
+├────────┼─────────────┤
+│      1 │ Projection  │
+│        │   TableScan │
+│   NULL │             │
+└────────┴─────────────┘
+";
+        assert_eq!(table(&plan, Some(80), PLAIN).text, expect);
+        let text = vertical(&plan, Some(20), PLAIN).text;
+        assert!(text.contains("plan  Projection\n        TableScan\n"), "{text}");
     }
 
     #[test]

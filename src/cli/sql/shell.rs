@@ -165,7 +165,8 @@ impl Shell {
         if self.is_vertical(grid) {
             height.saturating_sub(4) / (grid.columns.len() + 1)
         } else {
-            rows_of_screen(height)
+            let tallest = grid.rows.iter().map(|row| render::height(row)).max().unwrap_or(1);
+            rows_of_screen(height) / tallest
         }
     }
 
@@ -286,8 +287,13 @@ impl Shell {
                 self.show(grid, None).await?;
             }
             Meta::Products => {
-                self.session.refresh(&self.names).await?;
-                let grid = describe::products(&self.names.known());
+                let grid = match describe::products(&mut self.session).await? {
+                    Some(grid) => grid,
+                    None => {
+                        self.session.refresh(&self.names).await?;
+                        describe::datasets(&self.names.known())
+                    }
+                };
                 self.show(grid, None).await?;
             }
             Meta::Whoami => {

@@ -103,7 +103,7 @@ fn texts(batch: &RecordBatch, rows: &mut Vec<Vec<Option<String>>>) -> Result<(),
                 .map(|(column, formatter)| {
                     // `logical_nulls` would be needed for dictionaries of NULL; those draw the word undimmed.
                     let null = column.is_null(row) || *column.data_type() == arrow::datatypes::DataType::Null;
-                    (!null).then(|| cell::plain(&formatter.value(row).to_string()).into_owned())
+                    (!null).then(|| cell::value(&formatter.value(row).to_string()).into_owned())
                 })
                 .collect(),
         );

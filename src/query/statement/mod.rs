@@ -17,4 +17,3 @@ mod hostile;
 mod tests;
 
 pub use parse::{Explain, Statement, parse};
-pub(in crate::query) use syntax::snippet;

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
-/// Widest line of the text that is shown.
+/// Longest piece of the text that is repeated.
 const WIDTH: usize = 100;
 
 pub(super) fn empty() -> Diagnostic {
@@ -31,15 +31,11 @@ pub(super) fn explain(error: &DataFusionError, sql: &str) -> Diagnostic {
     }
 }
 
-/// `message at line L, column C`, and the line with a caret below.
+/// `message at line L, column C`; who has the statement draws the mark, since a status message is one line.
 pub(super) fn at(message: &str, place: Location, sql: &str) -> Diagnostic {
     let place = if place.line == 0 { end_of(sql) } else { place };
     let (line, column) = (place.line, place.column);
-    let diagnostic = Diagnostic::error(Kind::Invalid, format!("{} at line {line}, column {column}", sentence(message)));
-    match snippet(sql, place) {
-        Some(snippet) => diagnostic.hint(snippet),
-        None => diagnostic,
-    }
+    Diagnostic::error(Kind::Invalid, format!("{} at line {line}, column {column}", sentence(message)))
 }
 
 /// The parser writes places at the end of its sentences.
@@ -76,15 +72,6 @@ fn sentence(message: &str) -> String {
 fn shorten(text: &str) -> String {
     let shown: String = text.chars().take(WIDTH).map(printable).collect();
     if text.chars().nth(WIDTH).is_some() { format!("{shown}…") } else { shown }
-}
-
-/// The line of the place, and a caret below its column.
-pub(in crate::query) fn snippet(sql: &str, place: Location) -> Option<String> {
-    let line = sql.lines().nth(usize::try_from(place.line).ok()?.checked_sub(1)?)?;
-    let column = usize::try_from(place.column).ok()?.saturating_sub(1);
-    let start = column.saturating_sub(WIDTH / 2);
-    let shown: String = line.chars().skip(start).take(WIDTH).map(printable).collect();
-    Some(format!("{shown}\n{}^", " ".repeat(column - start)))
 }
 
 /// One column wide, and nothing a terminal would act on.

@@ -166,23 +166,23 @@ fn one_statement_at_a_time() {
 }
 
 #[test]
-fn syntax_errors_show_the_place() {
+fn syntax_errors_tell_the_place() {
     let wrong = parsed("SELECT a,\n  b FROM t\n WHERE ORDER x").unwrap_err();
     assert_eq!(wrong.kind, Kind::Invalid);
     assert!(wrong.message.ends_with(" at line 3, column 14"), "{}", wrong.message);
-    assert_eq!(wrong.hints, [" WHERE ORDER x\n             ^"]);
+    // One line for every client; whoever has the statement draws the mark.
+    assert!(wrong.hints.is_empty(), "{:?}", wrong.hints);
 
     let wrong = parsed("SELECT 1 FROM").unwrap_err();
     assert_eq!(wrong.message, "expected identifier, found the end of the text at line 1, column 14");
-    assert_eq!(wrong.hints, ["SELECT 1 FROM\n             ^"]);
 
     let wrong = parsed("SELEC 1").unwrap_err();
     assert_eq!(wrong.message, "expected an SQL statement, found `SELEC` at line 1, column 1");
 
     let wrong = parsed("SELECT 'open").unwrap_err();
     assert_eq!(wrong.message, "unterminated string literal at line 1, column 8");
-    assert_eq!(wrong.hints, ["SELECT 'open\n       ^"]);
 
     let wrong = parsed("SELECT '\u{202e}é\t\u{7}' x y z").unwrap_err();
-    assert_eq!(wrong.hints, ["SELECT '·é ·' x y z\n                ^"], "{}", wrong.message);
+    assert!(wrong.message.ends_with(" at line 1, column 17"), "{}", wrong.message);
+    assert!(!wrong.message.contains(['\u{202e}', '\u{7}', '\n']), "{}", wrong.message);
 }
