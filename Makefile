@@ -8,7 +8,7 @@ build:
 lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --document-private-items
 
 test: test-rust test-clients compose-check
 

@@ -39,10 +39,12 @@ async fn serve_config(args: &Args) -> Result<()> {
     }
     let listener = bind(&config).await?;
     let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
+    // Before the address is told: whoever has read it may send the signal at once.
+    let told_to_stop = stop_signal();
     say(&format!("meshgate serves the mesh `{}` on grpc://{address}", gateway.mesh()));
     let verification = gateway.verify_in_background();
-    let ended =
-        serve(listener, gateway.service(), Duration::from_secs(config.listen.drain_seconds), stop_signal()).await;
+    let drain = Duration::from_secs(config.listen.drain_seconds);
+    let ended = serve(listener, gateway.service(), drain, told_to_stop).await;
     verification.abort();
     ended
 }
@@ -77,7 +79,7 @@ pub fn terminate_signal() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Resolves at SIGINT or SIGTERM.
+/// Resolves at SIGINT or SIGTERM; both are caught from the call on, not from the first poll.
 pub fn stop_signal() -> impl Future<Output = ()> + Send {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async move {

@@ -31,7 +31,8 @@ fn code(kind: Kind) -> Code {
 fn message(diagnostic: &Diagnostic) -> String {
     let mut text = diagnostic.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
     text.push_str(&diagnostic.message);
-    for hint in &diagnostic.hints {
+    // A hint of several lines is a drawing, the statement underlined; it says nothing once it is folded into one.
+    for hint in diagnostic.hints.iter().filter(|hint| !hint.contains('\n')) {
         text.push_str("; hint: ");
         text.push_str(hint);
     }
@@ -92,6 +93,9 @@ mod tests {
         let status =
             of(&Diagnostic::error(Kind::Invalid, "no such\n  thing").hint("look\tthere").hint("or here").at(place));
         assert_eq!(status.message(), "sql:2:7: no such thing; hint: look there; hint: or here");
+
+        let drawn = of(&Diagnostic::error(Kind::Invalid, "no such thing").hint("select x\n       ^").hint("or here"));
+        assert_eq!(drawn.message(), "no such thing; hint: or here");
 
         let long = of(&Diagnostic::error(Kind::Invalid, "é".repeat(4000)));
         assert!(long.message().len() <= LONGEST && long.message().ends_with('…'));

@@ -49,6 +49,16 @@ def test_another_scale_is_refused(demo, demo_folder):
     assert_one_sentence(run(*arguments(demo_folder, scale="0.02")), "0.01", "0.02")
 
 
+def test_prepare_only_makes_a_folder_to_serve(tmp_path):
+    folder = tmp_path / "mesh"
+    result = run("demo", "--prepare-only", "--dir", str(folder), "--scale", SCALE)
+    assert result.returncode == 0, result.stderr
+    assert "grpc://" not in result.stdout
+    with Gateway(*arguments(folder)) as gateway:
+        assert "making" not in gateway.log()
+        assert gateway.rows("ana", "select count(*) from logistics.carriers") == [(40,)]
+
+
 def test_a_busy_port(demo_folder, demo):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

@@ -1,7 +1,10 @@
 """The demo's data behind a real S3 server over HTTP answers like the same data in a folder."""
 
+import json
 import pathlib
 import subprocess
+import time
+import urllib.request
 
 import adbc_driver_manager
 import boto3
@@ -67,7 +70,7 @@ def catalogs_on_s3(source: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
     return target
 
 
-def config(folder: pathlib.Path, demo_folder: pathlib.Path, catalogs: pathlib.Path, endpoint: str, buckets: dict) -> str:
+def config(folder: pathlib.Path, demo_folder: pathlib.Path, catalogs: pathlib.Path, endpoint: str, buckets: dict, keys: dict | None = None) -> str:
     text = f'catalogs = "{catalogs}"\n[listen]\naddress = "127.0.0.1:0"\n[auth]\nusers = "{demo_folder}/users.toml"\n'
     for domain in DOMAINS:
         text += f"""
@@ -77,7 +80,7 @@ hash_key = "file:{demo_folder}/keys/{domain}.key"
 bucket = "{buckets.get(domain, BUCKET)}"
 prefix = "{domain}"
 endpoint = "{endpoint}"
-access_key_id = "env:MESH_S3_KEY"
+access_key_id = "env:{(keys or {}).get(domain, "MESH_S3_KEY")}"
 secret_access_key = "env:MESH_S3_SECRET"
 """
     path = folder / "meshgate.toml"
@@ -113,6 +116,33 @@ def test_eve_sees_nothing_on_s3(on_s3):
         on_s3.rows("eve", "select * from sales.orders")
 
 
+def refused(gateway, sql: str) -> str:
+    """What the officer, who may see all, is told of a product that cannot be read."""
+    with pytest.raises(adbc_driver_manager.Error) as caught:
+        gateway.rows("dpo", sql)
+    text = str(caught.value)
+    assert "\n" not in text
+    for word in ("s3://", "http://", BUCKET + "/", "no-such-bucket", *SECRETS.values(), "403", "404"):
+        assert word not in text, f"places are for the owner's log: {text}"
+    return text
+
+
+def assert_the_rest_is_served(gateway, demo) -> None:
+    for table in ("sales.orders", "sales.customers", "marketing.touchpoints", "hr.employees"):
+        count = f"select count(*) from {table}"
+        assert gateway.rows("dpo", count) == demo.rows("dpo", count)
+
+
+def log_of(gateway, domain: str, *words: str) -> None:
+    """Waits for the line of the log that says why the domain's products are taken out."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if any(domain in line and all(word in line for word in words) for line in gateway.log().splitlines()):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no line with {domain} and {words}:\n{gateway.log()}")
+
+
 def test_a_missing_bucket_takes_out_its_domain_only(demo, demo_folder, endpoint, tmp_path):
     catalogs = catalogs_on_s3(demo_folder / "catalogs", tmp_path / "catalogs")
     path = config(tmp_path, demo_folder, catalogs, endpoint, {"logistics": "no-such-bucket"})
@@ -120,20 +150,63 @@ def test_a_missing_bucket_takes_out_its_domain_only(demo, demo_folder, endpoint,
     for contract in (catalogs / "logistics").rglob("*.odcs.yaml"):
         contract.write_text(contract.read_text().replace(f"s3://{BUCKET}/", "s3://no-such-bucket/"))
     with Gateway("serve", "--config", path, environment=SECRETS) as gateway:
-        with pytest.raises(adbc_driver_manager.Error) as caught:
-            gateway.rows("dpo", "select * from logistics.carriers")
-        assert "no-such-bucket" not in str(caught.value), "places are for the owner's log"
-        count = "select count(*) from sales.orders"
-        assert gateway.rows("dpo", count) == demo.rows("dpo", count)
+        for table in ("logistics.carriers", "logistics.shipments"):
+            refused(gateway, f"select * from {table}")
+        assert_the_rest_is_served(gateway, demo)
+        log_of(gateway, "logistics", "no-such-bucket")
 
 
-def test_a_place_outside_the_prefix_is_refused(demo_folder, endpoint, tmp_path):
+@pytest.fixture
+def accounts(endpoint):
+    """Turns on the server's check of credentials, and makes an account that it knows."""
+    root = {"aws_access_key_id": "root", "aws_secret_access_key": "root", "region_name": "us-east-1"}
+    iam = boto3.client("iam", endpoint_url=endpoint, **root)
+    iam.create_user(UserName="reader")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+
+    def checks(after: str) -> None:
+        request = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=after.encode(), method="POST")
+        request.add_header("Content-Type", "text/plain")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    checks("0")
+    yield {"MESH_S3_KEY": key["AccessKeyId"], "MESH_S3_SECRET": key["SecretAccessKey"]}
+    checks("inf")
+
+
+def test_a_wrong_key_takes_out_its_domain_only(demo, demo_folder, endpoint, accounts, tmp_path):
     catalogs = catalogs_on_s3(demo_folder / "catalogs", tmp_path / "catalogs")
-    for contract in (catalogs / "marketing").rglob("*.odcs.yaml"):
-        text = contract.read_text()
-        contract.write_text(text.replace(f"s3://{BUCKET}/marketing/", f"s3://{BUCKET}/sales/"))
-    path = config(tmp_path, demo_folder, catalogs, endpoint, {})
-    with Gateway("serve", "--config", path, environment=SECRETS) as gateway:
-        with pytest.raises(adbc_driver_manager.Error):
-            gateway.rows("dpo", "select * from marketing.touchpoints")
-        assert gateway.rows("dpo", "select count(*) from logistics.carriers") == [(40,)]
+    path = config(tmp_path, demo_folder, catalogs, endpoint, {}, keys={"logistics": "MESH_S3_OTHER"})
+    with Gateway("serve", "--config", path, environment={**accounts, "MESH_S3_OTHER": "a-wrong-key"}) as gateway:
+        for table in ("logistics.carriers", "logistics.shipments"):
+            assert "a-wrong-key" not in refused(gateway, f"select * from {table}")
+        assert_the_rest_is_served(gateway, demo)
+        log_of(gateway, "logistics.carriers", "access is refused")
+        log_of(gateway, "logistics.shipments", "403 Forbidden")
+        for secret in (*accounts.values(), "a-wrong-key"):
+            assert secret not in gateway.log()
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("mesh/logistics", "is outside the domain's prefix"),
+        ("mesh/sales-of-others", "is outside the domain's prefix"),
+        ("another/sales", "names a bucket that is not the domain's"),
+        ("mesh/sales/../logistics", "leaves its prefix"),
+    ],
+)
+def test_a_contract_that_names_another_place_is_refused(demo, demo_folder, endpoint, tmp_path, place, why):
+    """`sales` may name places below s3://mesh/sales only; the others read on from the same bucket."""
+    catalogs = catalogs_on_s3(demo_folder / "catalogs", tmp_path / "catalogs")
+    for contract in (catalogs / "sales").rglob("*.odcs.yaml"):
+        contract.write_text(contract.read_text().replace(f"s3://{BUCKET}/sales/", f"s3://{place}/"))
+    with Gateway("serve", "--config", config(tmp_path, demo_folder, catalogs, endpoint, {}), environment=SECRETS) as gateway:
+        for table in ("sales.orders", "sales.order_lines", "sales.customers"):
+            refused(gateway, f"select * from {table}")
+        for table in ("logistics.carriers", "marketing.touchpoints"):
+            count = f"select count(*) from {table}"
+            assert gateway.rows("dpo", count) == demo.rows("dpo", count)
+        log_of(gateway, "sales", f"s3://{place}/", why)

@@ -43,7 +43,7 @@ pub(super) fn write(path: &Path, content: &[u8], access: Access) -> Result<()> {
     file.persist(path).map(drop).map_err(|error| unwritable(path, &error))
 }
 
-/// As [`write`], but an existing file stays as it is: it may have been edited.
+/// As [`write()`], but an existing file stays as it is: it may have been edited.
 pub(super) fn write_new(path: &Path, content: &[u8], access: Access) -> Result<()> {
     if path.exists() { Ok(()) } else { write(path, content, access) }
 }

@@ -36,6 +36,9 @@ pub struct Args {
     /// Serve until SIGINT or SIGTERM instead of opening the REPL.
     #[arg(long)]
     no_repl: bool,
+    /// Make the folder and end, without serving it.
+    #[arg(long, conflicts_with = "no_repl")]
+    prepare_only: bool,
 }
 
 pub async fn run(args: Args) -> u8 {
@@ -62,25 +65,32 @@ async fn demo(args: Args) -> Result<u8> {
     })
     .await
     .map_err(|_| Diagnostic::error(Kind::Internal, "the demo's data could not be made"))??;
+    if args.prepare_only {
+        say(&format!("{} is ready to be served", prepared.config.display()));
+        return Ok(0);
+    }
     let mut config = Config::load(&prepared.config)?;
     config.listen.address = args.listen;
     let listener = bind(&config).await?;
     let gateway = Gateway::build(&config, Clock::real())?;
     gateway.verify().await;
     let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
+    // From here on: whoever has read the address may end the demo at once.
+    let told_to_stop = stop_signal();
     say(&banner::products(&gateway.product_rows().await));
     say(&banner::connections(address, prepared.principals));
     let service = gateway.service();
     if args.no_repl || !std::io::stdin().is_terminal() {
-        serve(listener, service, DRAIN, stop_signal()).await?;
+        serve(listener, service, DRAIN, told_to_stop).await?;
         return Ok(0);
     }
+    let terminated = terminate_signal();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let leave = CancellationToken::new();
     let signalled = leave.clone();
     let server = serve(listener, service, DRAIN, async {
         // The sender goes when the REPL ends; SIGTERM ends both. SIGINT cancels the statement that runs.
-        tokio::select! { _ = stopped => {}, () = terminate_signal() => {} }
+        tokio::select! { _ = stopped => {}, () = terminated => {} }
         signalled.cancel();
     });
     let repl = async {
