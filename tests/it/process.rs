@@ -22,7 +22,7 @@ const HASH_KEY: &str = "hash-key-of-sales-51d0";
 /// `ana:` and the password, as the header carries it.
 const BASIC: &str = "YW5hOmNvcnJlY3QtaG9yc2UtOGMxZg";
 /// Far beyond what a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SLOW: &str = "SELECT n, repeat('x', 500) AS filler FROM (SELECT unnest(range(0, 100000)) AS n)";
 
 /// A mesh on disk, with a configuration and a user.
