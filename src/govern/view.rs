@@ -104,9 +104,9 @@ impl PrincipalView {
         let decision =
             self.generation.policies().authorize(&self.principal, &self.purpose, self.clock.unix_millis(), entry);
         let (table, keep) = match decision {
-            Decision::Hidden { why } => {
+            Decision::Hidden { why, reads_clock } => {
                 tracing::debug!(principal = %self.principal.name(), table = %entry.table, why, "hidden");
-                (None, true)
+                (None, !reads_clock)
             }
             Decision::Exposed(exposed) => {
                 let keep = !exposed.reads_clock;
