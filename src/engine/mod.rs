@@ -5,8 +5,10 @@
 
 pub mod compact;
 mod private;
+mod rechunk;
 mod registry;
 mod runtime;
 
 pub use private::PrivateSession;
+pub use rechunk::rechunked;
 pub use runtime::Engine;

@@ -97,12 +97,13 @@ impl PrincipalView {
         }
         let decision =
             self.generation.policies().authorize(&self.principal, &self.purpose, self.clock.unix_millis(), entry);
-        let table = match decision {
-            Decision::Hidden { why } => {
+        let (table, keep) = match decision {
+            Decision::Hidden { why, reads_clock } => {
                 tracing::debug!(principal = %self.principal.name(), table = %entry.table, why, "hidden");
-                None
+                (None, !reads_clock)
             }
             Decision::Exposed(exposed) => {
+                let keep = !exposed.reads_clock;
                 let domain = &entry.table.domain;
                 let restricted =
                     self.generation.snapshot().mesh.classifications.last() == Some(&entry.dataset().classification);
@@ -113,10 +114,10 @@ impl PrincipalView {
                     self.generation.hash_key(domain).cloned(),
                     restricted,
                 );
-                table.map(Arc::new)
+                (table.map(Arc::new), keep)
             }
         };
-        if !self.generation.policies().reads_clock(&entry.table) {
+        if keep {
             self.lock().insert(entry.table.clone(), table.clone());
         }
         table

@@ -26,10 +26,12 @@ impl PolicyStore {
         let outcome = self.roomy(|| self.decide(principal, purpose, now, entry));
         match outcome {
             Ok(exposed) if exposed.columns.iter().any(|column| !column.offers.is_empty()) => Decision::Exposed(exposed),
-            Ok(_) => Decision::Hidden { why: "no policy shows any of it".to_owned() },
+            Ok(exposed) => {
+                Decision::Hidden { why: "no policy shows any of it".to_owned(), reads_clock: exposed.reads_clock }
+            }
             Err(why) => {
                 tracing::warn!(table = %entry.table, principal = %principal.name(), %why, "dataset denied");
-                Decision::Hidden { why }
+                Decision::Hidden { why, reads_clock: false }
             }
         }
     }

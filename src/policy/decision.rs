@@ -8,8 +8,8 @@ use crate::name::ColumnPath;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
-    /// Nothing of it may be shown; `why` is for the audit and the log, never for the caller.
-    Hidden { why: String },
+    /// Nothing of it may be shown; `why` is for the audit and the log, never for the caller. `reads_clock` as in [`Exposed`].
+    Hidden { why: String, reads_clock: bool },
     /// Some cells may be shown.
     Exposed(Exposed),
 }

@@ -79,12 +79,6 @@ impl PolicyStore {
         self.tables.get(table)?.denied.as_deref()
     }
 
-    /// True where a policy that can bear on this table reads `context.now`: what it decides, also to hide, holds for one moment.
-    pub fn reads_clock(&self, table: &QualifiedTable) -> bool {
-        let guarded = self.tables.get(table).into_iter().flat_map(|guarded| &guarded.policies);
-        guarded.filter_map(|at| self.policies.get(*at)).any(|policy| policy.mentions.clock)
-    }
-
     /// Every policy by id with where it stands, for `check` and listings.
     pub fn policies(&self) -> impl Iterator<Item = (&str, &crate::diagnostic::Place)> {
         self.policies.iter().map(|policy| (policy.id.as_str(), &policy.place))

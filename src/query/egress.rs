@@ -89,6 +89,22 @@ mod tests {
         }
     }
 
+    /// A column that has the wire's type already is rebuilt all the same.
+    #[test]
+    fn nothing_but_visible_values_is_in_the_buffers() {
+        let texts = StringArray::from(vec!["hidden-canary", "shown"]).slice(1, 1);
+        let (offsets, values, _) = StringArray::from(vec!["under-a-null", "shown"]).into_parts();
+        let nulls = StringArray::new(offsets, values, Some(vec![false, true].into())).slice(0, 2);
+        for (column, hidden) in [(Arc::new(texts) as ArrayRef, "hidden"), (Arc::new(nulls) as ArrayRef, "under")] {
+            let scrubbed = scrub(&batch(true, column), &wire(DataType::Utf8, true)).unwrap();
+            let data = scrubbed.get().column(0).to_data();
+            for buffer in data.buffers() {
+                let bytes = buffer.as_slice();
+                assert!(!bytes.windows(hidden.len()).any(|window| window == hidden.as_bytes()), "`{hidden}` is left");
+            }
+        }
+    }
+
     #[test]
     fn rows_without_columns_keep_their_count() {
         let empty = SchemaRef::new(Schema::empty());

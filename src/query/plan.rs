@@ -63,7 +63,8 @@ pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits
     let (parsed, explain) = match statement::parse(sql, limits)? {
         Statement::Query(parsed) => (*parsed, None),
         Statement::Explain(Explain { analyze, verbose, format, query }) => {
-            let option = ExplainOption::default().with_analyze(analyze).with_verbose(verbose);
+            // Counts of one partition follow how files were dealt out, hidden rows among them: only totals are shown.
+            let option = ExplainOption::default().with_analyze(analyze).with_verbose(verbose && !analyze);
             (*query, Some(option.with_format(format.unwrap_or(ExplainFormat::Indent))))
         }
         catalog => (describe(&state.view, &catalog, limits)?, None),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
+use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
@@ -110,7 +111,11 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
-    options.explain.format = datafusion::common::format::ExplainFormat::Indent;
+    options.explain.format = ExplainFormat::Indent;
+    // Numbers of batches, and bytes of buffers, follow the files below the policy.
+    options.explain.analyze_level = MetricType::Summary;
+    options.explain.analyze_categories =
+        ExplainAnalyzeCategories::Only(vec![MetricCategory::Rows, MetricCategory::Timing]);
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())

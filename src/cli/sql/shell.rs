@@ -287,12 +287,11 @@ impl Shell {
                 self.show(grid, None).await?;
             }
             Meta::Products => {
-                let grid = match describe::products(&mut self.session).await? {
-                    Some(grid) => grid,
-                    None => {
-                        self.session.refresh(&self.names).await?;
-                        describe::datasets(&self.names.known())
-                    }
+                let grid = if let Some(grid) = describe::products(&mut self.session).await? {
+                    grid
+                } else {
+                    self.session.refresh(&self.names).await?;
+                    describe::datasets(&self.names.known())
                 };
                 self.show(grid, None).await?;
             }

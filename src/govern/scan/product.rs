@@ -17,7 +17,7 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, apply
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricType, MetricsSet};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -27,8 +27,8 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 
 use super::inject::injected;
-use super::rechunk::{Rechunk, rechunked};
-use crate::engine::PrivateSession;
+use super::rechunk::Rechunk;
+use crate::engine::{PrivateSession, rechunked};
 use crate::govern::filter::BASE;
 use crate::govern::refusal::opaque_run;
 use crate::govern::statistics::share;
@@ -215,7 +215,7 @@ impl ExecutionPlan for ProductScan {
         let private = self.session.task_context(context.memory_pool());
         let rows = private.session_config().batch_size();
         let stream = self.running.execute(partition, private).map_err(&opaque)?;
-        let output_rows = MetricBuilder::new(&self.metrics).output_rows(partition);
+        let output_rows = MetricBuilder::new(&self.metrics).with_type(MetricType::Summary).output_rows(partition);
         let schema = Arc::clone(&self.leaf.schema);
         let batches = rechunked(stream, Arc::clone(&schema), rows)
             .inspect_ok(move |batch| output_rows.add(batch.num_rows()))

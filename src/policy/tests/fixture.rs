@@ -328,7 +328,7 @@ pub fn seen(store: &PolicyStore, principal: &Principal, table: &str) -> String {
 
 pub fn show(decision: &Decision) -> String {
     let exposed = match decision {
-        Decision::Hidden { why } => return format!("hidden: {why}"),
+        Decision::Hidden { why, .. } => return format!("hidden: {why}"),
         Decision::Exposed(exposed) => exposed,
     };
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();

@@ -76,7 +76,7 @@ fn permit(condition: &str) -> Result<Condition, String> {
     );
     match store.authorize(&principal, "fraud", NOW, entry(&snapshot, "sales.things")) {
         Decision::Exposed(exposed) => Ok(exposed.columns[0].offers[0].when[0].condition.clone()),
-        Decision::Hidden { why } => Err(why),
+        Decision::Hidden { why, .. } => Err(why),
     }
 }
 

@@ -1,14 +1,14 @@
 //! A whole mesh in one string.
 //!
 //! `//- path` starts a file. Paths below `data/<domain>/` are rows: CSV with a header of `name:type` cells, written as what the path
-//! says: `x.parquet`, `x/` (a Delta table), or as they stand (`x.csv`, `x.ndjson`). Everything else belongs to `catalogs/`, but
+//! says: `x.parquet`, `x/` (a Delta table), `x@column/` (one partitioned by that column), or as they stand (`x.csv`, `x.ndjson`). Everything else belongs to `catalogs/`, but
 //! `users.toml`. Types: i32 i64 utf8 bool f64 dec ts date dict; `addr.street:utf8` is a field of a struct.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StructArray};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray};
+use arrow::compute::{cast, filter_record_batch};
 use arrow::csv::ReaderBuilder;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use datafusion::parquet::arrow::ArrowWriter;
@@ -63,7 +63,10 @@ fn files(path: &str, body: &str) -> Vec<(String, Vec<u8>)> {
     if path.ends_with(".parquet") {
         vec![(path.to_owned(), parquet(&rows(body)))]
     } else if let Some(folder) = path.strip_suffix('/') {
-        delta(folder, &rows(body))
+        match folder.split_once('@') {
+            Some((folder, column)) => partitioned_delta(folder, column, &rows(body)),
+            None => delta(folder, &rows(body)),
+        }
     } else {
         vec![(path.to_owned(), body.as_bytes().to_vec())]
     }
@@ -156,18 +159,44 @@ fn delta(folder: &str, batch: &RecordBatch) -> Vec<(String, Vec<u8>)> {
     ]
 }
 
+/// One file for each value of a text column, which is in the log only.
+fn partitioned_delta(folder: &str, column: &str, batch: &RecordBatch) -> Vec<(String, Vec<u8>)> {
+    let at = batch.schema().index_of(column).unwrap();
+    let values = batch.column(at).as_string::<i32>();
+    let distinct: BTreeSet<&str> = values.iter().flatten().collect();
+    let mut rest = batch.clone();
+    rest.remove_column(at);
+    let (mut out, mut adds) = (Vec::new(), Vec::new());
+    for value in distinct {
+        let mask: BooleanArray = values.iter().map(|found| Some(found == Some(value))).collect();
+        let bytes = parquet(&filter_record_batch(&rest, &mask).unwrap());
+        let path = format!("{column}={value}/part-0.parquet");
+        adds.push((path.clone(), bytes.len(), BTreeMap::from([(column, value)])));
+        out.push((format!("{folder}/{path}"), bytes));
+    }
+    let log = log(&batch.schema(), &[column], &adds);
+    out.push((format!("{folder}/_delta_log/00000000000000000000.json"), log.into_bytes()));
+    out
+}
+
 /// The first commit of a table, naming the files as given.
 pub fn delta_log(schema: &Schema, adds: &[(String, usize)]) -> String {
+    let adds: Vec<_> = adds.iter().map(|(path, size)| (path.clone(), *size, BTreeMap::new())).collect();
+    log(schema, &[], &adds)
+}
+
+/// `adds` are paths, sizes and partition values.
+fn log(schema: &Schema, partitions: &[&str], adds: &[(String, usize, BTreeMap<&str, &str>)]) -> String {
     let fields: Vec<serde_json::Value> = schema.fields().iter().map(|field| delta_field(field)).collect();
     let schema_string = serde_json::json!({ "type": "struct", "fields": fields }).to_string();
     let mut lines = vec![
         serde_json::json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7,
             "readerFeatures": ["timestampNtz"], "writerFeatures": ["timestampNtz"] } }),
         serde_json::json!({ "metaData": { "id": "fixture", "format": { "provider": "parquet", "options": {} },
-            "schemaString": schema_string, "partitionColumns": [], "configuration": {}, "createdTime": 0 } }),
+            "schemaString": schema_string, "partitionColumns": partitions, "configuration": {}, "createdTime": 0 } }),
     ];
-    lines.extend(adds.iter().map(|(path, size)| {
-        serde_json::json!({ "add": { "path": path, "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": true } })
+    lines.extend(adds.iter().map(|(path, size, values)| {
+        serde_json::json!({ "add": { "path": path, "partitionValues": values, "size": size, "modificationTime": 0, "dataChange": true } })
     }));
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     lines.join("\n") + "\n"

@@ -108,9 +108,37 @@ pub struct Recorded {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
+/// How a statement gets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Statement,
+    Prepared,
+}
+
 impl Recorded {
     pub async fn fetch_batches(&mut self, sql: &str) -> Result<Vec<RecordBatch>, String> {
-        let info = self.client.execute(sql.to_owned(), None).await.map_err(|error| error.to_string())?;
+        self.batches_by(Door::Statement, sql).await
+    }
+
+    pub async fn fetch_by(&mut self, door: Door, sql: &str) -> Result<String, String> {
+        Ok(render(&self.batches_by(door, sql).await?))
+    }
+
+    async fn batches_by(&mut self, door: Door, sql: &str) -> Result<Vec<RecordBatch>, String> {
+        fn text(error: impl std::fmt::Display) -> String {
+            error.to_string()
+        }
+        let info = match door {
+            Door::Statement => self.client.execute(sql.to_owned(), None).await.map_err(text)?,
+            Door::Prepared => {
+                let mut prepared = self.client.prepare(sql.to_owned(), None).await.map_err(text)?;
+                // A handle that is used again and one that is left open must not matter.
+                prepared.execute().await.map_err(text)?;
+                let info = prepared.execute().await.map_err(text)?;
+                prepared.close().await.map_err(text)?;
+                info
+            }
+        };
         assert_eq!((info.total_records, info.total_bytes), (-1, -1), "totals would tell of hidden rows");
         let ticket = info.endpoint[0].ticket.clone().unwrap();
         let stream = self.client.do_get(ticket).await.map_err(|error| error.to_string())?;

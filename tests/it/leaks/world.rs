@@ -8,6 +8,8 @@ pub enum Condition {
     Membership,
     NullableColumn,
     NestedField,
+    /// A folder of files, or a value of the Delta log.
+    Partition,
 }
 
 /// Where the rows lie.
@@ -19,8 +21,14 @@ pub enum Source {
     Json,
 }
 
-pub const CONDITIONS: [Condition; 5] =
-    [Condition::Equality, Condition::Prefix, Condition::Membership, Condition::NullableColumn, Condition::NestedField];
+pub const CONDITIONS: [Condition; 6] = [
+    Condition::Equality,
+    Condition::Prefix,
+    Condition::Membership,
+    Condition::NullableColumn,
+    Condition::NestedField,
+    Condition::Partition,
+];
 
 pub const SOURCES: [Source; 4] = [Source::Parquet, Source::Delta, Source::Csv, Source::Json];
 
@@ -61,6 +69,7 @@ struct Row {
     zip: String,
     street: String,
     status: String,
+    seen_at: String,
 }
 
 fn rows(second_world: bool) -> Vec<Row> {
@@ -79,6 +88,7 @@ fn rows(second_world: bool) -> Vec<Row> {
             zip: "EU-1".to_owned(),
             street: if second_world { "elsewhere".to_owned() } else { "canary-street".to_owned() },
             status: "open".to_owned(),
+            seen_at: format!("2026-01-0{order_id}T00:00:00"),
         })
         .collect();
     let hidden = |order_id: i64, amount: i64, note: &str| Row {
@@ -94,6 +104,7 @@ fn rows(second_world: bool) -> Vec<Row> {
         zip: "US-9".to_owned(),
         street: "canary-street".to_owned(),
         status: "canary-status".to_owned(),
+        seen_at: "1999-12-31T00:00:00".to_owned(),
     };
     if second_world {
         rows.push(hidden(100, 77, "1"));
@@ -123,6 +134,7 @@ const CONTRACT_COLUMNS: &str =
           - {name: street, logicalType: string, classification: restricted}
           - {name: zip, logicalType: string}
       - {name: status, logicalType: string}
+      - {name: seen_at, logicalType: timestamp}
 ";
 
 /// The text of a fixture: `ana` sees the eight rows of region EU, in either world.
@@ -135,22 +147,41 @@ pub fn world(second_world: bool, condition: Condition, source: Source) -> String
             "resource has region && principal has region && resource.region == principal.region"
         }
         Condition::NestedField => r#"resource has addr && resource.addr has zip && resource.addr.zip == "EU-1""#,
+        Condition::Partition => r#"resource.part == "EU""#,
     };
     let required = if condition == Condition::NullableColumn { "required: false" } else { "required: true" };
     let columns = CONTRACT_COLUMNS.replace("REGION_REQUIRED", required);
     // CSV has no structs.
     let columns = if source == Source::Csv {
-        columns.split("      - name: addr").next().unwrap().to_owned() + "      - {name: status, logicalType: string}\n"
+        columns.split("      - name: addr").next().unwrap().to_owned()
+            + "      - {name: status, logicalType: string}\n      - {name: seen_at, logicalType: timestamp}\n"
     } else {
         columns
     };
-    let (path, format) = match source {
+    let partitioned = condition == Condition::Partition;
+    let columns = if partitioned {
+        columns
+            + "      - {name: part, logicalType: string, required: true, partitioned: true, partitionKeyPosition: 1}\n"
+    } else {
+        columns
+    };
+    let (file, format) = match source {
         Source::Parquet => ("orders.parquet", "parquet"),
         Source::Delta => ("orders/", "delta"),
         Source::Csv => ("orders.csv", "csv"),
         Source::Json => ("orders.ndjson", "json"),
     };
-    let data = data(&rows(second_world), source);
+    let path = if partitioned { "orders/" } else { file };
+    let rows = rows(second_world);
+    let data = match (partitioned, source) {
+        (false, _) => format!("//- data/sales/{file}\n{}", data(&rows, source)),
+        (true, Source::Delta) => format!("//- data/sales/orders@part/\n{}", with_part(&rows, &data(&rows, source))),
+        (true, _) => {
+            let (shown, hidden): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.region == "EU");
+            let part = |name, rows: &[Row]| format!("//- data/sales/orders/part={name}/{file}\n{}", data(rows, source));
+            part("EU", &shown) + &part("hidden-region-US", &hidden)
+        }
+    };
     format!(
         r##"//- mesh.yaml
 name: mesh
@@ -221,9 +252,15 @@ schema:
 employee_id:i64,salary:i64
 1,100
 2,200
-//- data/sales/{path}
 {data}"##
     )
+}
+
+/// The typed CSV with one column more.
+fn with_part(rows: &[Row], csv: &str) -> String {
+    let parts = std::iter::once("part:utf8").chain(rows.iter().map(|row| row.region.as_str()));
+    let lines: Vec<String> = csv.lines().zip(parts).map(|(line, part)| format!("{line},{part}")).collect();
+    lines.join("\n") + "\n"
 }
 
 fn data(rows: &[Row], source: Source) -> String {
@@ -236,15 +273,16 @@ fn data(rows: &[Row], source: Source) -> String {
                     "order_id": row.order_id, "region": row.region, "customer_id": row.customer_id, "amount": row.amount,
                     "qty": row.qty, "note": row.note, "email": row.email, "card_no": row.card_no, "risk": row.risk,
                     "addr": {"street": row.street, "zip": row.zip}, "status": row.status,
+                    "seen_at": row.seen_at,
                 });
                 out += &format!("{line}\n");
             }
         }
         Source::Parquet | Source::Delta => {
-            out += "order_id:i64,region:utf8,customer_id:i64,amount:i64,qty:i64,note:utf8,email:utf8,card_no:utf8,risk:i64,addr.street:utf8,addr.zip:utf8,status:dict\n";
+            out += "order_id:i64,region:utf8,customer_id:i64,amount:i64,qty:i64,note:utf8,email:utf8,card_no:utf8,risk:i64,addr.street:utf8,addr.zip:utf8,status:dict,seen_at:ts\n";
             for row in rows {
                 out += &format!(
-                    "{},{},{},{},{},{},{},{},{},{},{},{}\n",
+                    "{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
                     row.order_id,
                     row.region,
                     row.customer_id,
@@ -256,15 +294,16 @@ fn data(rows: &[Row], source: Source) -> String {
                     row.risk,
                     row.street,
                     row.zip,
-                    row.status
+                    row.status,
+                    row.seen_at
                 );
             }
         }
         Source::Csv => {
-            out += "order_id,region,customer_id,amount,qty,note,email,card_no,risk,status\n";
+            out += "order_id,region,customer_id,amount,qty,note,email,card_no,risk,status,seen_at\n";
             for row in rows {
                 out += &format!(
-                    "{},{},{},{},{},{},{},{},{},{}\n",
+                    "{},{},{},{},{},{},{},{},{},{},{}\n",
                     row.order_id,
                     row.region,
                     row.customer_id,
@@ -274,7 +313,8 @@ fn data(rows: &[Row], source: Source) -> String {
                     row.email,
                     quote(&row.card_no),
                     row.risk,
-                    row.status
+                    row.status,
+                    row.seen_at
                 );
             }
         }
