@@ -35,6 +35,7 @@ pub struct Limits {
     #[serde(deserialize_with = "at_least_one")]
     pub planning_seconds: u64,
     /// Seconds after which a running statement is ended, whoever reads it or does not. Default 3,600.
+    #[serde(deserialize_with = "at_least_one")]
     pub statement_seconds: u64,
     /// Statements planned and waiting to be fetched. Default 1,024.
     #[serde(deserialize_with = "at_least_one")]

@@ -147,7 +147,8 @@ mod tests {
         expected.extend(
             "catalogs auth.anonymous auth.session_seconds auth.users limits.memory_mib limits.partitions \
              limits.pending_statements limits.planning_seconds limits.spill_dir limits.spill_mib \
-             limits.statement_bytes limits.statement_depth limits.statement_tokens limits.ticket_seconds \
+             limits.statement_bytes limits.statement_depth limits.statement_seconds limits.statement_tokens \
+             limits.ticket_seconds \
              listen.address listen.allow_plaintext_network listen.drain_seconds storage.domains.*.hash_key \
              storage.domains.*.root"
                 .split_whitespace()

@@ -57,6 +57,14 @@ impl Serving {
     }
 }
 
+/// A test that fails leaves no server behind; one that ended is not there to be killed.
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn every_command_of_the_readme_runs() {
     let folder = tempfile::tempdir().unwrap();
