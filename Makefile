@@ -16,8 +16,9 @@ test-rust:
 	cargo test
 
 # The dev binary with real drivers; `make test-clients PYTEST="-k adbc"` runs a part.
+# `cargo test` has made the binary; `cargo build` would make every dependency again, with other features.
 test-clients:
-	cargo build
+	cargo test --no-run
 	venv=$$(scripts/venv.sh) && \
 	    MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" "$$venv/bin/python" -m pytest -c tests/clients/pytest.ini tests/clients $(PYTEST)
 
