@@ -26,4 +26,5 @@ mod schemas;
 mod slt;
 mod surface;
 mod tidy;
+mod versions;
 mod wire;

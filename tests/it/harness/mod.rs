@@ -83,6 +83,14 @@ impl Mesh {
         self.current.swap(generation(&Fixture::parse(text), &self.sources).0);
     }
 
+    /// What the owner is told of a table that cannot be opened.
+    pub async fn why_out(&self, domain: &str, table: &str) -> String {
+        let generation = self.current.get();
+        let mut tables = generation.snapshot().tables.values();
+        let entry = tables.find(|e| (e.table.domain.as_str(), e.table.table.as_str()) == (domain, table)).unwrap();
+        error_text(&self.sources.open(entry).await.expect_err("it can be opened"))
+    }
+
     pub fn session(&self, who: &str) -> Arc<Session> {
         let principal = self.users.principal(who).unwrap_or_else(|| panic!("the fixture has no user `{who}`"));
         self.sessions.open(principal)
