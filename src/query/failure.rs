@@ -11,10 +11,10 @@ use crate::diagnostic::{Diagnostic, Kind};
 /// Longest text taken over from the engine.
 const LONGEST: usize = 600;
 
-/// Turns an engine error into a diagnostic; with `sql`, the place is told where the engine knows it.
-pub fn diagnose(error: &DataFusionError, sql: Option<&str>) -> Diagnostic {
+/// Turns an engine error into a diagnostic, with the place in the statement where the engine knows it.
+pub fn diagnose(error: &DataFusionError) -> Diagnostic {
     let mut diagnostic = kind_and_text(error);
-    if let (Some(_), Some(span)) = (sql, error.diagnostic().and_then(|found| found.span)) {
+    if let Some(span) = error.diagnostic().and_then(|found| found.span) {
         diagnostic.message =
             format!("{} at line {}, column {}", diagnostic.message, span.start.line, span.start.column);
     }

@@ -69,15 +69,15 @@ pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits
         }
         catalog => (describe(&state.view, &catalog, limits)?, None),
     };
-    check_names(state, &parsed, sql)?;
-    let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error, Some(sql)))?;
+    check_names(state, &parsed)?;
+    let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
     functions::check_plan(&logical)?;
     let logical = match explain {
         Some(option) => explained(logical, option),
         // Coerces types: only then is the schema the one that the stream will have.
         None => state.state.analyzer().execute_and_check(logical, state.state.config_options(), |_, _| {}),
     }
-    .map_err(|error| diagnose(&error, Some(sql)))?;
+    .map_err(|error| diagnose(&error))?;
     let plan = admit(logical)?;
     let schema = plan.schema();
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
@@ -105,14 +105,13 @@ pub(in crate::query) async fn physical(
     state: &ViewState,
     planned: &Planned,
 ) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
-    let execution =
-        planned.0.plan.physical(&state.state).await.map_err(|error| diagnose(&error, Some(planned.sql())))?;
+    let execution = planned.0.plan.physical(&state.state).await.map_err(|error| diagnose(&error))?;
     Ok((execution, state.state.task_ctx()))
 }
 
 /// Every name must resolve for this principal; unknown and forbidden give the same answer.
-fn check_names(state: &ViewState, parsed: &ParsedStatement, sql: &str) -> Result<()> {
-    let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error, Some(sql)))?;
+fn check_names(state: &ViewState, parsed: &ParsedStatement) -> Result<()> {
+    let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error))?;
     references.iter().try_for_each(|reference| check_name(&state.view, reference))
 }
 
@@ -173,7 +172,7 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
             matching("catalog_name", like.as_deref()),
         ),
         Statement::ShowColumns { table } => {
-            let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error, None))?;
+            let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error))?;
             check_name(view, &table)?;
             format!(
                 "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \

@@ -26,10 +26,10 @@ pub(in crate::query) fn run(
     wire: SchemaRef,
 ) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
     let rows = context.session_config().batch_size();
-    let merged = execute_stream(Arc::clone(execution.plan()), context).map_err(|error| diagnose(&error, None))?;
+    let merged = execute_stream(Arc::clone(execution.plan()), context).map_err(|error| diagnose(&error))?;
     let schema = nullable(&merged.schema());
     let scrubbed = rechunked(merged, schema, rows).map(move |batch| {
-        let batch = batch.map_err(|error| diagnose(&error, None))?;
+        let batch = batch.map_err(|error| diagnose(&error))?;
         scrub(&batch, &wire)
     });
     Ok(scrubbed.boxed())
