@@ -9,7 +9,7 @@ mod suggest;
 
 use std::fmt;
 
-pub use render::{render_all, render_human};
+pub use render::{render_all, render_github, render_human, render_json, sorted};
 pub use suggest::{did_you_mean, nearest};
 
 /// What sort of failure this is; the protocol face turns it into a status code.

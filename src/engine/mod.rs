@@ -7,6 +7,8 @@ pub mod compact;
 mod private;
 mod rechunk;
 mod registry;
+#[cfg(test)]
+pub(crate) mod reviewed;
 mod runtime;
 
 pub use private::PrivateSession;

@@ -215,6 +215,12 @@ mod tests {
     }
 
     #[test]
+    fn leaf_plans_are_optimized_by_the_reviewed_rules() {
+        let session = engine(&Limits::default()).private(&url("s3://one/"), Arc::new(InMemory::new())).unwrap();
+        crate::engine::reviewed::assert_reviewed(session.state());
+    }
+
+    #[test]
     fn a_leaf_runs_with_the_pool_of_its_query_and_the_store_of_its_domain() {
         let engine = engine(&Limits::default());
         let session = engine.private(&url("s3://one/"), Arc::new(InMemory::new())).unwrap();

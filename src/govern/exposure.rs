@@ -1,6 +1,7 @@
 //! The exposure algebra: offers and caps of a column → an ordered list of cases, each with what it shows.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use arrow::datatypes::DataType;
 
@@ -67,15 +68,15 @@ fn never(when: &AnyOf) -> bool {
 
 /// The rules of one leaf column after simplification: rules that cannot apply are gone.
 #[derive(Debug, Clone)]
-struct Rules {
+pub(super) struct Rules {
     /// Most revealing first; nothing stands behind an unconditional one.
-    offers: Vec<(Mask, AnyOf)>,
+    pub offers: Vec<(Mask, AnyOf)>,
     /// Least revealing first; nothing stands behind an unconditional one.
-    caps: Vec<(Mask, AnyOf)>,
+    pub caps: Vec<(Mask, AnyOf)>,
 }
 
 impl Rules {
-    fn of(rules: &ColumnRules) -> Self {
+    pub fn of(rules: &ColumnRules) -> Self {
         let read = |rules: &[Rule]| -> Vec<(Mask, AnyOf)> {
             let read = rules.iter().map(|rule| (rule.mask, any_of(&rule.when)));
             read.filter(|(_, when)| !never(when)).collect()
@@ -135,7 +136,7 @@ impl Rules {
     }
 
     /// The same rules for rows of which one of `rows` is known to hold.
-    fn within(mut self, rows: &Rows) -> Self {
+    pub fn within(mut self, rows: &Rows) -> Self {
         let Rows::Where(alternatives) = rows else { return self };
         for (_, when) in &mut self.offers {
             let given = |alternative: &Alternative, when: &BTreeSet<Condition>| {
@@ -278,6 +279,30 @@ impl Cell {
             }
         }
         steps
+    }
+
+    /// Masks that some cell may be shown under, most revealing first; empty where every cell of a visible row is clear.
+    pub fn masks(&self) -> Vec<String> {
+        if self.is_bare() {
+            return Vec::new();
+        }
+        let mut steps = self.steps();
+        steps.sort();
+        let mut masks: Vec<String> = steps.into_iter().map(|step| step.to_string()).collect();
+        if self.shown.is_some() {
+            masks.push("hidden".to_owned());
+        }
+        masks
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.hashed, self.mask) {
+            (true, Mask::Clear) => f.write_str("hash"),
+            (true, mask) => write!(f, "hash of {mask}"),
+            (false, mask) => mask.fmt(f),
+        }
     }
 }
 

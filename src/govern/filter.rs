@@ -201,7 +201,7 @@ impl Compiler<'_> {
         }
         let plain = match (left, right) {
             (Term::Column(path), Term::Literal(literal)) => self.plain(op, path, literal)?,
-            (Term::Literal(literal), Term::Column(path)) => self.plain(flip(op), path, literal)?,
+            (Term::Literal(literal), Term::Column(path)) => self.plain(op.flipped(), path, literal)?,
             _ => None,
         };
         Ok(match plain {
@@ -370,16 +370,6 @@ pub(super) fn all(parts: Vec<Expr>) -> Expr {
 /// TRUE when any is; the empty disjunction is FALSE.
 pub(super) fn any(parts: Vec<Expr>) -> Expr {
     parts.into_iter().filter(|part| *part != lit(false)).reduce(Expr::or).unwrap_or_else(|| lit(false))
-}
-
-fn flip(op: Comparison) -> Comparison {
-    match op {
-        Comparison::Equal | Comparison::NotEqual => op,
-        Comparison::Less => Comparison::Greater,
-        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-        Comparison::Greater => Comparison::Less,
-        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-    }
 }
 
 fn operator(op: Comparison) -> Operator {

@@ -17,6 +17,10 @@ impl HashKey {
         Self(key.map(Arc::new))
     }
 
+    pub fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Lower-case hexadecimal HMAC-SHA256.
     pub(super) fn hash(&self) -> Option<impl Fn(&str) -> String> {
         let key = self.0.as_ref()?;

@@ -163,7 +163,9 @@ fn floor(value: f64, k: i128) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "buckets of a float are floats")]
     let k = k as f64;
     let floor = (value / k).floor() * k;
-    if floor > value { floor - k } else { floor }
+    let floor = if floor > value { floor - k } else { floor };
+    // Near the ends of the range, the product may round to an infinity.
+    if value.is_finite() { floor.clamp(f64::MIN, f64::MAX) } else { floor }
 }
 
 #[cfg(test)]

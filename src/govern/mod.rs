@@ -17,6 +17,8 @@ mod hash;
 mod mask;
 mod project;
 mod text;
+// the same, said to people
+mod explain;
 // the table and its leaf
 mod leakproof;
 mod refusal;
@@ -27,6 +29,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+// what a change of policies means
+mod compare;
 // what a principal sees of the mesh
 mod catalog;
 mod gate;
@@ -35,6 +39,8 @@ mod system;
 mod view;
 
 pub use catalog::MeshCatalog;
+pub use compare::{ColumnDifference, Difference, Seen, Shift, compare};
+pub use explain::{Explained, explain};
 pub use gate::{AdmittedExecution, AdmittedPlan, admit};
 pub use generation::{Current, Generation};
 pub use project::{ColumnExposure, column_exposures};

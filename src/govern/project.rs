@@ -1,5 +1,6 @@
 //! What a principal sees of a dataset: its columns by name and type, and the expressions that make them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
@@ -13,7 +14,7 @@ use super::hash::HashKey;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::Result;
 use crate::name::ColumnPath;
-use crate::policy::Exposed;
+use crate::policy::{ColumnRules, Exposed};
 
 /// A visible leaf column and how its cells are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,39 +26,12 @@ pub struct ColumnExposure {
 
 /// How each visible leaf column is shown, in the contract's order.
 pub fn column_exposures(dataset: &Dataset, exposed: &Exposed) -> Vec<ColumnExposure> {
-    fn walk(path: &ColumnPath, part: &Part<'_>, out: &mut Vec<ColumnExposure>) {
-        match &part.shape {
-            Shape::Cell(cell) if cell.is_bare() => out.push(ColumnExposure { path: path.clone(), masks: Vec::new() }),
-            Shape::Cell(cell) => {
-                let mut steps = cell.steps();
-                steps.sort();
-                let mut masks: Vec<String> = Vec::new();
-                for step in steps {
-                    let mask = match (step.hashed, step.mask) {
-                        (true, crate::policy::Mask::Clear) => "hash".to_owned(),
-                        (true, mask) => format!("hash of {mask}"),
-                        (false, mask) => mask.to_string(),
-                    };
-                    masks.push(mask);
-                }
-                if cell.shown.is_some() {
-                    masks.push("hidden".to_owned());
-                }
-                out.push(ColumnExposure { path: path.clone(), masks });
-            }
-            Shape::Struct(parts) => {
-                for part in parts {
-                    walk(&path.child(part.column.name.clone()), part, out);
-                }
-            }
-        }
-    }
-    let mut out = Vec::new();
-    for part in &View::of(dataset, exposed).parts {
-        walk(&ColumnPath::root(part.column.name.clone()), part, &mut out);
-    }
-    out
+    let view = View::of(dataset, exposed);
+    view.cells().into_iter().map(|(path, cell)| ColumnExposure { path: path.clone(), masks: cell.masks() }).collect()
 }
+
+/// A wide dataset is not searched for every column.
+type ByPath<'a> = HashMap<&'a ColumnPath, &'a ColumnRules>;
 
 /// What is visible of a dataset.
 pub(super) struct View<'a> {
@@ -80,23 +54,36 @@ enum Shape<'a> {
 impl<'a> View<'a> {
     pub fn of(dataset: &'a Dataset, exposed: &Exposed) -> Self {
         let rows = Rows::of(exposed);
+        let rules: ByPath<'_> = exposed.columns.iter().map(|rules| (&rules.path, rules)).collect();
         let parts = dataset
             .columns
             .iter()
-            .filter_map(|column| Part::of(column, ColumnPath::root(column.name.clone()), exposed, &rows));
+            .filter_map(|column| Part::of(column, ColumnPath::root(column.name.clone()), &rules, &rows));
         Self { parts: parts.collect(), rows }
+    }
+
+    /// The visible leaf columns in the contract's order.
+    pub fn cells(&self) -> Vec<(&ColumnPath, &Cell)> {
+        fn walk<'p>(part: &'p Part<'_>, out: &mut Vec<(&'p ColumnPath, &'p Cell)>) {
+            match &part.shape {
+                Shape::Cell(cell) => out.push((&part.path, cell)),
+                Shape::Struct(parts) => parts.iter().for_each(|part| walk(part, out)),
+            }
+        }
+        let mut out = Vec::new();
+        self.parts.iter().for_each(|part| walk(part, &mut out));
+        out
     }
 }
 
 impl<'a> Part<'a> {
-    fn of(column: &'a Column, path: ColumnPath, exposed: &Exposed, rows: &Rows) -> Option<Self> {
+    fn of(column: &'a Column, path: ColumnPath, rules: &ByPath<'_>, rows: &Rows) -> Option<Self> {
         let shape = if column.fields.is_empty() {
-            let rules = exposed.columns.iter().find(|rules| rules.path == path)?;
-            Shape::Cell(Cell::of(rules, &column.data_type, rows)?)
+            Shape::Cell(Cell::of(rules.get(&path)?, &column.data_type, rows)?)
         } else {
             let fields = column.fields.iter();
             let parts: Vec<Part<'_>> =
-                fields.filter_map(|field| Self::of(field, path.child(field.name.clone()), exposed, rows)).collect();
+                fields.filter_map(|field| Self::of(field, path.child(field.name.clone()), rules, rows)).collect();
             if parts.is_empty() {
                 return None;
             }
@@ -130,8 +117,11 @@ impl<'a> Part<'a> {
     }
 
     /// True for a column on which predicates and dynamic filters may run below the policy.
+    ///
+    /// No floating-point number does: files leave NaN out of their statistics and the engine takes it for the largest, so a visible
+    /// NaN would come or go with the largest hidden number beside it.
     pub fn passes_through(&self) -> bool {
-        matches!(self.shape, Shape::Cell(_)) && self.is_bare()
+        matches!(self.shape, Shape::Cell(_)) && self.is_bare() && !self.column.data_type.is_floating()
     }
 
     /// The expression over the opened dataset's columns.

@@ -53,9 +53,7 @@ impl GovernedTable {
         if view.parts.is_empty() {
             return None;
         }
-        let compiler = Compiler { dataset, drift: Drift::new() };
-        let checked = view.parts.iter().try_for_each(|part| part.expr(&compiler, &key).map(drop));
-        if let Err(error) = checked.and_then(|()| compiler.rows(&view.rows).map(drop)) {
+        if let Err(error) = compiled(&view, dataset, &key) {
             tracing::error!(target: "meshgate::product", product = %entry.table, detail = %error, "dataset denied");
             return None;
         }
@@ -77,6 +75,11 @@ impl GovernedTable {
     /// What policy says of it for this principal.
     pub fn exposed(&self) -> &Exposed {
         &self.exposed
+    }
+
+    /// True where the mask `hash` has a key; without one it shows NULL.
+    pub(super) fn hashes(&self) -> bool {
+        self.key.is_set()
     }
 
     fn accepts(&self, predicate: &Expr) -> bool {
@@ -115,6 +118,18 @@ impl GovernedTable {
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
         Ok(Private { promised, filter, columns: exprs, limit })
     }
+}
+
+/// Whether what policy says can be made into expressions.
+fn compiled(view: &View<'_>, dataset: &Dataset, key: &HashKey) -> crate::diagnostic::Result<()> {
+    let compiler = Compiler { dataset, drift: Drift::new() };
+    view.parts.iter().try_for_each(|part| part.expr(&compiler, key).map(drop))?;
+    compiler.rows(&view.rows).map(drop)
+}
+
+/// False where a governed table would deny the dataset for what its policies say.
+pub(super) fn compiles(dataset: &Dataset, exposed: &Exposed) -> bool {
+    compiled(&View::of(dataset, exposed), dataset, &HashKey::new(None)).is_ok()
 }
 
 impl fmt::Debug for GovernedTable {

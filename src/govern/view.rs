@@ -53,6 +53,11 @@ impl PrincipalView {
         &self.principal
     }
 
+    /// What the session says it is for; empty where it says nothing.
+    pub fn purpose(&self) -> &str {
+        &self.purpose
+    }
+
     /// Resolves a name as SQL wrote it. A name that is no identifier does not exist.
     pub fn resolve(&self, domain: &str, table: &str) -> Resolution {
         let Some(entry) = self.entry(domain, table) else { return Resolution::Unknown };
@@ -83,6 +88,11 @@ impl PrincipalView {
         let now = self.clock.unix_millis();
         self.generation.policies().discover(&self.principal, &self.purpose, now, product)
             || self.generation.tables_of(&product.name).any(|entry| self.governed(entry).is_some())
+    }
+
+    /// True where the values in the product's policies may be shown.
+    pub fn audits(&self, product: &Product) -> bool {
+        self.generation.policies().audits(&self.principal, &self.purpose, self.clock.unix_millis(), product)
     }
 
     fn entry(&self, domain: &str, table: &str) -> Option<TableEntry> {

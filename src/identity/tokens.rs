@@ -85,6 +85,11 @@ impl<T: Clone> Tokens<T> {
         }
     }
 
+    /// Ends the login of a token; one that is not known is as good as ended.
+    pub fn forget(&self, token: &SecretString) {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest(token));
+    }
+
     fn alive(&self, login: &Login<T>, now: i64) -> bool {
         now.saturating_sub(login.last_used) < i64::try_from(self.idle.as_millis()).unwrap_or(i64::MAX)
     }
@@ -133,6 +138,16 @@ mod tests {
         assert!(tokens.redeem(&first).is_err());
         assert!(tokens.redeem(&second).is_ok());
         assert!(tokens.redeem(&bob).is_ok());
+    }
+
+    #[test]
+    fn a_forgotten_token_is_worth_nothing_and_the_others_go_on() {
+        let tokens = Tokens::new(Duration::from_secs(100), Clock::manual(0));
+        let (first, second) = (tokens.mint(&ana(), 1).unwrap(), tokens.mint(&ana(), 2).unwrap());
+        tokens.forget(&first);
+        tokens.forget(&first);
+        assert_eq!(tokens.redeem(&first).unwrap_err().kind, Kind::Unauthenticated);
+        assert_eq!(tokens.redeem(&second).unwrap(), 2);
     }
 
     #[test]

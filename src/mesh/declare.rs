@@ -20,6 +20,7 @@ static MESH: Shape = Shape {
         required("classifications", Expect::List(&Expect::Text)),
         key("defaultClassification", Expect::Text),
         key("principal_attributes", Expect::Any),
+        key("purposes", Expect::List(&Expect::Text)),
     ]],
 };
 
@@ -57,9 +58,10 @@ pub fn mesh(text: &str, file: &str) -> Result<Mesh, Vec<Diagnostic>> {
     let roles = names(&tree, "roles", &mut findings).into_iter().collect::<BTreeSet<_>>();
     let tags = names(&tree, "tags", &mut findings).into_iter().collect::<BTreeSet<_>>();
     let principal_attributes = attributes(&tree, &mut findings);
+    let purposes = tree.get("purposes").map(|_| names(&tree, "purposes", &mut findings).into_iter().collect());
     match default {
         Some(default_classification) if !findings.has_errors() => {
-            Ok(Mesh { name, roles, tags, classifications, default_classification, principal_attributes })
+            Ok(Mesh { name, roles, tags, classifications, default_classification, principal_attributes, purposes })
         }
         _ => Err(findings.list),
     }

@@ -77,7 +77,8 @@ impl Files {
                 continue;
             }
             let wanted = path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "cedar");
-            if !wanted {
+            // A pipe would be waited for.
+            if !wanted || !kind.is_file() {
                 continue;
             }
             let relative = path.strip_prefix(root).map_err(|error| fail(&path, &error))?;

@@ -163,6 +163,11 @@ fn is_policy(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, ending)| ending == "cedar")
 }
 
+/// Tests of policies say nothing of what is served.
+fn is_test(path: &str) -> bool {
+    [".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
+}
+
 /// YAML that nobody reads is most often a misspelt ending.
 fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
     for path in files.texts.keys() {
@@ -170,7 +175,8 @@ fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
             || path.starts_with("governance/")
             || is_policy(path)
             || path.contains("/policies/")
-            || [".odps.yaml", ".odps.yml", ".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
+            || is_test(path)
+            || [".odps.yaml", ".odps.yml"].iter().any(|ending| path.ends_with(ending))
             || contract_stem(path).is_some() && path.contains('/')
             || is_domain_file(path);
         if !known {
@@ -186,7 +192,9 @@ fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
 /// SHA-256 over paths and texts, each with its length so that no two sets of files run together.
 fn digest(files: &Files) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in files.texts.iter().chain(&files.unreadable).filter(|(path, _)| !is_policy(path)) {
+    for (path, text) in
+        files.texts.iter().chain(&files.unreadable).filter(|(path, _)| !is_policy(path) && !is_test(path))
+    {
         for part in [path, text] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());

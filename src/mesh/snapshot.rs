@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::contract::{Contract, Dataset, SupportChannel};
 use crate::diagnostic::Diagnostic;
-use crate::name::{Classification, DomainName, QualifiedProduct, QualifiedTable, RoleName, Tag};
+use crate::name::{Classification, DomainName, Purpose, QualifiedProduct, QualifiedTable, RoleName, Tag};
 
 /// `mesh.yaml`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Mesh {
     /// What a contract that says nothing is classified as; the highest unless `mesh.yaml` says otherwise.
     pub default_classification: Classification,
     pub principal_attributes: BTreeMap<String, AttributeDeclaration>,
+    /// What sessions may say they are for; any text where `mesh.yaml` lists none.
+    pub purposes: Option<BTreeSet<Purpose>>,
 }
 
 /// One entry of `principal_attributes`: `region?: String`.

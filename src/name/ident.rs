@@ -30,7 +30,7 @@ fn identifier(what: &'static str, text: &str) -> Result<String, NameError> {
         return fail("it is empty", format!("give the {what} a name"));
     }
     if text.len() > MAX_LENGTH {
-        return fail("it is longer than 128 characters", "choose a shorter name".to_owned());
+        return fail("it is longer than 128 bytes", "choose a shorter name".to_owned());
     }
     let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     if !starts_well || !text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
@@ -48,7 +48,7 @@ fn word(what: &'static str, text: &str) -> Result<String, NameError> {
         return fail("it is empty", "give it a name");
     }
     if text.len() > MAX_LENGTH {
-        return fail("it is longer than 128 characters", "choose a shorter name");
+        return fail("it is longer than 128 bytes", "choose a shorter name");
     }
     if text.trim() != text {
         return fail("it starts or ends with white space", "names compare exactly; remove the white space");
@@ -57,6 +57,22 @@ fn word(what: &'static str, text: &str) -> Result<String, NameError> {
         return fail("it has a control character", "remove it");
     }
     Ok(text.to_owned())
+}
+
+/// A word that a person can read back: what turns the direction of text or is not seen could pass for another.
+fn visible(what: &'static str, text: &str) -> Result<String, NameError> {
+    let name = word(what, text)?;
+    let unseen = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if name.contains(unseen) {
+        let given = name.chars().filter(|c| !unseen(*c)).collect::<String>();
+        return Err(NameError {
+            what,
+            given: shorten(&given),
+            why: "it has a character that is not seen",
+            hint: "remove it, or type the text anew".to_owned(),
+        });
+    }
+    Ok(name)
 }
 
 fn column(what: &'static str, text: &str) -> Result<String, NameError> {
@@ -124,6 +140,8 @@ names! {
     Tag = word("tag");
     /// A classification as `mesh.yaml` declares it; compares exactly.
     Classification = word("classification");
+    /// What a session says it is for; compares exactly.
+    Purpose = visible("purpose");
     /// The name of an authenticated caller.
     PrincipalName = word("principal name");
 }
@@ -151,5 +169,11 @@ mod tests {
         assert_ne!("Analyst".parse::<RoleName>().unwrap(), "analyst".parse::<RoleName>().unwrap());
         assert!(" analyst".parse::<RoleName>().is_err());
         assert!("a.b".parse::<ColumnName>().is_err());
+        assert_eq!("fraud detection – EU".parse::<Purpose>().unwrap().as_str(), "fraud detection – EU");
+        for bad in ["", " fraud", "fraud\n", "fr\u{200b}aud", "\u{202e}duarf", "fr\u{7}aud", &"x".repeat(129)] {
+            assert!(bad.parse::<Purpose>().is_err(), "{bad:?}");
+        }
+        let error = "fr\u{200b}aud".parse::<Purpose>().unwrap_err();
+        assert_eq!(error.to_string(), "`fraud` is not a valid purpose: it has a character that is not seen");
     }
 }

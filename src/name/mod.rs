@@ -8,6 +8,6 @@ mod ident;
 mod qualified;
 
 pub use ident::{
-    Classification, ColumnName, DatasetName, DomainName, NameError, PrincipalName, ProductName, RoleName, Tag,
+    Classification, ColumnName, DatasetName, DomainName, NameError, PrincipalName, ProductName, Purpose, RoleName, Tag,
 };
 pub use qualified::{ColumnPath, QualifiedProduct, QualifiedTable};

@@ -1,8 +1,8 @@
 //! One question: what may this principal see of this dataset?
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use cedar_policy::PolicySet;
+use std::sync::Arc;
 
 use super::condition::Condition;
 use super::decision::{Clause, ColumnRules, Decision, Exposed, Rule};
@@ -12,6 +12,7 @@ use super::fit::{CellFacts, fits};
 use super::mask::Mask;
 use super::residual;
 use super::scope::speaks_of;
+use super::slice::Classes;
 use super::store::{Guarded, PolicyStore, Prepared};
 use crate::contract::Column;
 use crate::identity::Principal;
@@ -44,8 +45,29 @@ impl PolicyStore {
         })
     }
 
-    fn roomy<T: Send>(&self, work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+    /// True where some permit speaks of the action at all.
+    pub fn permits_some(&self, action: &str) -> bool {
+        self.policies.iter().any(|policy| policy.is_permit() && policy.is_about(action))
+    }
+
+    /// May this principal see the values in the product's policies? `Action::"audit"` alone.
+    pub fn audits(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
+        self.roomy(|| self.satisfied("audit", principal, (purpose, now), product)).unwrap_or_else(|why| {
+            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "audit denied");
+            false
+        })
+    }
+
+    pub(super) fn roomy<T: Send>(&self, work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
         if self.large { with_room(work)? } else { work() }
+    }
+
+    /// May this principal publish changes of the product's contract and policies? `Action::"edit"` alone.
+    pub fn edits(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
+        self.roomy(|| self.satisfied("edit", principal, (purpose, now), product)).unwrap_or_else(|why| {
+            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "edit denied");
+            false
+        })
     }
 
     fn satisfied(
@@ -96,31 +118,22 @@ impl PolicyStore {
         if let Some(why) = &guarded.denied {
             return Err(why.clone());
         }
-        let policies: Vec<&Stated> = guarded
-            .policies
-            .iter()
-            .filter_map(|at| self.policies.get(*at))
-            .filter(|policy| speaks_of(&policy.pst.principal, principal))
-            .collect();
-        if !policies.iter().any(|policy| policy.is_permit()) {
+        let about = guarded.about(principal, &self.policies);
+        let policies: Vec<(usize, &Stated)> =
+            about.into_iter().filter_map(|at| Some((at, self.policies.get(at)?))).collect();
+        if !policies.iter().any(|(_, policy)| policy.is_permit()) {
             return Ok(Exposed { columns: Vec::new(), policies: Vec::new(), reads_clock: false });
         }
         let prepared = guarded.prepared(&self.base)?;
+        let session = (purpose, now);
+        let kind = &prepared.row.kind;
         let question = Question {
             guarded,
             prepared,
-            by_id: policies.iter().map(|policy| (policy.id.as_str(), *policy)).collect(),
-            set: Self::set(policies.iter().copied())?,
-            asked: Asked::rows(
-                &self.mesh,
-                &prepared.schema,
-                principal,
-                guarded.product(),
-                &prepared.row.kind,
-                (purpose, now),
-            )?,
+            asked: Asked::rows(&self.mesh, &prepared.schema, principal, guarded.product(), kind, session)?,
+            policies: policies.iter().map(|(at, policy)| (*policy, prepared.classes(*at, policy))).collect(),
         };
-        let columns = question.columns(policies.iter().any(|policy| policy.mentions.column_name))?;
+        let columns = question.columns()?;
         let named: BTreeSet<String> = columns
             .iter()
             .flat_map(|column| column.offers.iter().chain(&column.caps))
@@ -129,7 +142,7 @@ impl PolicyStore {
         Ok(Exposed {
             columns,
             policies: named.into_iter().collect(),
-            reads_clock: policies.iter().any(|policy| policy.mentions.clock),
+            reads_clock: policies.iter().any(|(_, policy)| policy.mentions.clock),
         })
     }
 }
@@ -137,9 +150,9 @@ impl PolicyStore {
 struct Question<'a> {
     guarded: &'a Guarded,
     prepared: &'a Prepared,
-    by_id: HashMap<&'a str, &'a Stated>,
-    set: PolicySet,
     asked: Asked,
+    /// Those whose heads are about the principal, with how each tells the columns apart.
+    policies: Vec<(&'a Stated, Arc<Classes>)>,
 }
 
 /// What policies leave of one group of columns that look alike to them.
@@ -149,39 +162,50 @@ struct Verdict {
     caps: BTreeMap<Mask, Vec<Clause>>,
 }
 
+/// What each policy leaves of each class of columns, as far as it was asked; `false` where it leaves nothing.
+type Answers<'a> = HashMap<(&'a str, usize), Condition>;
+
 impl Question<'_> {
-    fn columns(&self, by_name: bool) -> Result<Vec<ColumnRules>, String> {
-        let mut verdicts: HashMap<(BTreeSet<String>, String, Option<ColumnPath>), Verdict> = HashMap::new();
+    fn columns(&self) -> Result<Vec<ColumnRules>, String> {
+        let mut answers = Answers::new();
+        let mut verdicts: HashMap<Vec<usize>, Verdict> = HashMap::new();
         let mut columns = Vec::new();
-        for (path, column) in self.guarded.entry.dataset().leaves() {
-            let facts = CellFacts::new(self.guarded.product(), &path, column);
-            let key = (facts.tags.clone(), facts.classification.clone(), by_name.then(|| path.clone()));
-            if !verdicts.contains_key(&key) {
-                verdicts.insert(key.clone(), self.verdict(&facts)?);
-            }
-            let verdict = verdicts.get(&key).ok_or("a group of columns was lost")?;
+        for (at, (path, column)) in self.guarded.entry.dataset().leaves().into_iter().enumerate() {
+            let facts = self.prepared.columns.get(at).ok_or("a column is not known to policy")?;
+            let class = |(_, classes): &(&Stated, Arc<Classes>)| classes.of_column.get(at).copied();
+            let group: Vec<usize> =
+                self.policies.iter().map(class).collect::<Option<_>>().ok_or("a column has no class")?;
+            let verdict = match verdicts.entry(group) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    let verdict = self.verdict(free.key(), facts, &mut answers)?;
+                    free.insert(verdict)
+                }
+            };
             columns.push(verdict.rules(path, column));
         }
         Ok(columns)
     }
 
-    fn verdict(&self, facts: &CellFacts) -> Result<Verdict, String> {
-        let schema = &self.prepared.schema;
-        let request = self.asked.request("read", Some(facts), self.guarded.product(), schema)?;
-        let response = self.set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
-        // Cedar skips a policy that fails, so a forbid would vanish.
-        if let Some(id) = response.error_permits().chain(response.error_forbids()).next() {
-            return Err(format!("policy `{id}` fails for this caller"));
-        }
+    /// Asks those policies that have not answered for a column of this kind.
+    fn verdict<'q>(&'q self, group: &[usize], facts: &CellFacts, answers: &mut Answers<'q>) -> Result<Verdict, String> {
+        let each = || self.policies.iter().zip(group).map(|((policy, classes), class)| (*policy, classes, *class));
+        let never = |classes: &Classes, class: usize| classes.never.get(class).copied().unwrap_or_default();
+        let asked: Vec<&Stated> = each()
+            .filter(|(policy, classes, class)| {
+                !never(classes, *class) && !answers.contains_key(&(policy.id.as_str(), *class))
+            })
+            .map(|(policy, ..)| policy)
+            .collect();
+        let mut found = if asked.is_empty() { HashMap::new() } else { self.ask(&asked, facts)? };
         let mut verdict = Verdict::default();
-        for id in response.true_permits().chain(response.true_forbids()) {
-            verdict.add(self.policy(id.as_ref())?, Condition::Const(true));
-        }
-        for residual in response.residual_policies() {
-            let policy = self.policy(residual.id().as_ref())?;
-            let condition = residual::condition(&residual, &self.prepared.row)
-                .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
-            verdict.add(policy, condition);
+        for (policy, classes, class) in each() {
+            if never(classes, class) {
+                continue;
+            }
+            let key = (policy.id.as_str(), class);
+            let fresh = || found.remove(&policy.id).unwrap_or(Condition::Const(false));
+            verdict.add(policy, answers.entry(key).or_insert_with(fresh).clone());
         }
         for clauses in verdict.offers.values_mut().chain(verdict.caps.values_mut()) {
             clauses.sort_by(|a, b| a.policy.cmp(&b.policy));
@@ -189,9 +213,32 @@ impl Question<'_> {
         Ok(verdict)
     }
 
-    fn policy(&self, id: &str) -> Result<&Stated, String> {
-        self.by_id.get(id).copied().ok_or_else(|| format!("policy `{id}` was not asked"))
+    /// What these policies leave, by id; nothing for those that cannot be satisfied.
+    fn ask(&self, policies: &[&Stated], facts: &CellFacts) -> Result<HashMap<String, Condition>, String> {
+        let schema = &self.prepared.schema;
+        let set = PolicyStore::set(policies.iter().copied())?;
+        let request = self.asked.request("read", Some(facts), self.guarded.product(), schema)?;
+        let response = set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
+        // Cedar skips a policy that fails, so a forbid would vanish.
+        if let Some(id) = response.error_permits().chain(response.error_forbids()).next() {
+            return Err(format!("policy `{id}` fails for this caller"));
+        }
+        let mut found = HashMap::new();
+        for id in response.true_permits().chain(response.true_forbids()) {
+            found.insert(known(policies, id.as_ref())?.id.clone(), Condition::Const(true));
+        }
+        for residual in response.residual_policies() {
+            let policy = known(policies, residual.id().as_ref())?;
+            let condition = residual::condition(&residual, &self.prepared.row)
+                .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
+            found.insert(policy.id.clone(), condition);
+        }
+        Ok(found)
     }
+}
+
+fn known<'a>(policies: &[&'a Stated], id: &str) -> Result<&'a Stated, String> {
+    policies.iter().copied().find(|policy| policy.id == id).ok_or_else(|| format!("policy `{id}` was not asked"))
 }
 
 impl Verdict {

@@ -1,5 +1,7 @@
 //! One `.cedar` file → policies with their heads read, and where everything stands.
 
+use std::ops::Range;
+
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::pst::{Effect, Template};
 use cedar_policy::{Policy, PolicyId, PolicySet};
@@ -20,6 +22,8 @@ pub(super) struct Stated {
     pub reach: Reach,
     pub mentions: Mentions,
     pub place: Place,
+    /// Its text in the file, in bytes.
+    pub span: Range<usize>,
 }
 
 impl Stated {
@@ -65,6 +69,8 @@ pub(super) struct Part {
 
 const MAX_DEPTH: usize = 40;
 const MAX_OPERATORS: usize = 200;
+/// `then` inside `then`: partial evaluation takes twice as long for each of them.
+const MAX_BRANCHES: usize = 8;
 /// From here on a policy is worked on with a stack of its own.
 const LARGE_DEPTH: usize = 8;
 const LARGE_OPERATORS: usize = 40;
@@ -72,7 +78,7 @@ const LARGE_OPERATORS: usize = 40;
 /// Where a policy grows beyond what recursion over its tree can bear: Cedar's parser does not look at the stack, and
 /// one domain's file must not end the process for all.
 fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> {
-    let (mut depth, mut operators) = (0_usize, 0_usize);
+    let (mut depth, mut operators, mut branches) = (0_usize, 0_usize, 0_usize);
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match c {
@@ -90,18 +96,29 @@ fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> 
             }
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ';' => (depth, operators) = (0, 0),
+            ';' => (depth, operators, branches) = (0, 0, 0),
             '|' | '&' | '!' | '+' | '-' | '*' | '.' | '=' | '<' | '>' | ':' => operators += 1,
+            't' if is_word(text, at, "then") => branches += 1,
             // `if` nests without a bracket.
-            'e' if text.get(at..).is_some_and(|rest| rest.starts_with("else")) => operators += 1,
+            'e' if is_word(text, at, "else") => {
+                operators += 1;
+                branches = branches.saturating_sub(1);
+            }
             _ => {}
         }
         // An operator is at most two of these characters.
-        if depth > max_depth || operators > 2 * max_operators {
+        if depth > max_depth || operators > 2 * max_operators || branches > MAX_BRANCHES {
             return Some(at);
         }
     }
     None
+}
+
+/// Whether `word` stands at `at`, and is no part of a name.
+fn is_word(text: &str, at: usize, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+    !before.ends_with(part) && rest.strip_prefix(word).is_some_and(|after| !after.starts_with(part))
 }
 
 /// Splits a file into its policies, in the order of the text.
@@ -111,9 +128,10 @@ fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> 
 pub(super) fn parse(text: Text<'_>) -> Result<Vec<Part>, Vec<Diagnostic>> {
     if let Some(offset) = exceeds(text.text, MAX_DEPTH, MAX_OPERATORS) {
         return Err(vec![
-            Diagnostic::error(Kind::Invalid, "the policy is nested too deeply or has too many operators")
+            Diagnostic::error(Kind::Invalid, "the policy is nested too deeply or has too many operators or branches")
                 .hint(format!(
-                    "at most {MAX_DEPTH} levels of brackets and {MAX_OPERATORS} operators; use sets: `[…].contains(…)`"
+                    "at most {MAX_DEPTH} levels of brackets, {MAX_OPERATORS} operators and {MAX_BRANCHES} `then` in `then`; \
+                     use sets: `[…].contains(…)`"
                 ))
                 .at(text.place(offset)),
         ]);

@@ -59,12 +59,24 @@ impl Asked {
         principal: &Principal,
         product: &Product,
         row_type: &str,
+        session: (&str, i64),
+    ) -> Outcome<Self> {
+        Self::row(mesh, schema, principal, product, (row_type, None), session)
+    }
+
+    /// One row; without attributes they are unknown.
+    pub fn row(
+        mesh: &Mesh,
+        schema: &Schema,
+        principal: &Principal,
+        product: &Product,
+        (row_type, attributes): (&str, Option<BTreeMap<String, RestrictedExpression>>),
         (purpose, now): (&str, i64),
     ) -> Outcome<Self> {
         let row = uid(row_type, "row")?;
         let parents =
             HashSet::from([uid("Product", &product.name.to_string())?, uid("Domain", product.name.domain.as_str())?]);
-        let row_entity = partial(row.clone(), None, parents, schema)?;
+        let row_entity = partial(row.clone(), attributes, parents, schema)?;
         Self::about(mesh, schema, principal, product, row, Some(row_entity), (purpose, now))
     }
 

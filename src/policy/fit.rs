@@ -67,12 +67,100 @@ pub(super) fn applies(policy: &Template, facts: &CellFacts) -> Applies {
             Clause::When(expr) => (expr, true),
             Clause::Unless(expr) => (expr, false),
         };
-        never |= facts.truth(expr, &mut unclear) == Some(!wanted);
+        never |= facts.truth(expr, &Given::default(), &mut unclear) == Some(!wanted);
     }
     match (never, unclear) {
         (true, _) => Applies::Never,
         (false, true) => Applies::Unclear,
         (false, false) => Applies::Can,
+    }
+}
+
+/// Conditions that are taken to hold, or not to.
+#[derive(Debug, Default)]
+pub(super) struct Given<'a>(pub Vec<(&'a Expr, bool)>);
+
+impl Given<'_> {
+    fn truth(&self, expr: &Expr) -> Option<bool> {
+        self.0.iter().find_map(|(known, holds)| {
+            if *known == expr {
+                return Some(*holds);
+            }
+            let (path, known) = values(known, *holds)?;
+            let (same, asked) = values(expr, true)?;
+            if path != same {
+                return None;
+            }
+            known.decides(&asked)
+        })
+    }
+}
+
+/// The values that a comparison with a literal leaves to an expression.
+#[derive(Debug, PartialEq)]
+enum Values<'a> {
+    Only(&'a Literal),
+    AllBut(&'a Literal),
+    /// From the first to the last, both included.
+    Between(i64, i64),
+}
+
+fn values(expr: &Expr, holds: bool) -> Option<(&Expr, Values<'_>)> {
+    let Expr::BinaryOp { op, left, right } = expr else { return None };
+    let (asked, literal, swapped) = match (left.as_ref(), right.as_ref()) {
+        (asked, Expr::Literal(literal)) => (asked, literal, false),
+        (Expr::Literal(literal), asked) => (asked, literal, true),
+        _ => return None,
+    };
+    let from = |n: &i64| Some(Values::Between(*n, i64::MAX));
+    let up_to = |n: &i64| Some(Values::Between(i64::MIN, *n));
+    let values = match (op, holds, literal) {
+        (BinaryOp::Eq, true, _) | (BinaryOp::NotEq, false, _) => Some(Values::Only(literal)),
+        (BinaryOp::Eq, false, _) | (BinaryOp::NotEq, true, _) => Some(Values::AllBut(literal)),
+        // A literal on the left turns the sign round; so does a comparison that does not hold.
+        (BinaryOp::Less | BinaryOp::LessEq | BinaryOp::Greater | BinaryOp::GreaterEq, _, Literal::Long(n)) => {
+            let less = matches!(op, BinaryOp::Less | BinaryOp::LessEq);
+            let including = matches!(op, BinaryOp::LessEq | BinaryOp::GreaterEq) == holds;
+            match (less != swapped) == holds {
+                true if including => up_to(n),
+                true => up_to(&n.checked_sub(1)?),
+                false if including => from(n),
+                false => from(&n.checked_add(1)?),
+            }
+        }
+        _ => None,
+    };
+    Some((asked, values?))
+}
+
+impl Values<'_> {
+    /// Whether a value of these is one of those: certainly, certainly not, or nobody knows.
+    fn decides(&self, asked: &Self) -> Option<bool> {
+        let within = |n: &Literal, from: i64, to: i64| match n {
+            Literal::Long(n) => Some((from..=to).contains(n)),
+            _ => None,
+        };
+        match (self, asked) {
+            (Self::Only(known), Self::Only(asked)) => Some(known == asked),
+            (Self::Only(known), Self::AllBut(asked)) => Some(known != asked),
+            (Self::Only(known), Self::Between(from, to)) => within(known, *from, *to),
+            (Self::AllBut(known), Self::Only(asked)) => (known == asked).then_some(false),
+            (Self::AllBut(known), Self::AllBut(asked)) => (known == asked).then_some(true),
+            (Self::Between(from, to), Self::Only(asked)) => within(asked, *from, *to).filter(|inside| !inside),
+            (Self::Between(from, to), Self::AllBut(asked)) => {
+                within(asked, *from, *to).filter(|inside| !inside).map(|_| true)
+            }
+            (Self::Between(from, to), Self::Between(low, high)) => {
+                if low <= from && to <= high {
+                    Some(true)
+                } else if to < low || high < from {
+                    Some(false)
+                } else {
+                    None
+                }
+            }
+            (Self::AllBut(_), Self::Between(..)) => None,
+        }
     }
 }
 
@@ -84,30 +172,33 @@ enum Known {
 
 impl CellFacts {
     /// Three-valued: nothing where the principal or the row decides.
-    fn truth(&self, expr: &Expr, unclear: &mut bool) -> Option<bool> {
+    pub fn truth(&self, expr: &Expr, given: &Given<'_>, unclear: &mut bool) -> Option<bool> {
+        if let Some(known) = given.truth(expr) {
+            return Some(known);
+        }
         match expr {
             Expr::Literal(Literal::Bool(value)) => Some(*value),
-            Expr::UnaryOp { op: UnaryOp::Not, expr } => self.truth(expr, unclear).map(|value| !value),
+            Expr::UnaryOp { op: UnaryOp::Not, expr } => self.truth(expr, given, unclear).map(|value| !value),
             Expr::BinaryOp { op: BinaryOp::And, left, right } => {
-                match (self.truth(left, unclear), self.truth(right, unclear)) {
+                match (self.truth(left, given, unclear), self.truth(right, given, unclear)) {
                     (Some(false), _) | (_, Some(false)) => Some(false),
                     (Some(true), Some(true)) => Some(true),
                     _ => None,
                 }
             }
             Expr::BinaryOp { op: BinaryOp::Or, left, right } => {
-                match (self.truth(left, unclear), self.truth(right, unclear)) {
+                match (self.truth(left, given, unclear), self.truth(right, given, unclear)) {
                     (Some(true), _) | (_, Some(true)) => Some(true),
                     (Some(false), Some(false)) => Some(false),
                     _ => None,
                 }
             }
-            Expr::IfThenElse { cond, then_expr, else_expr } => match self.truth(cond, unclear) {
-                Some(true) => self.truth(then_expr, unclear),
-                Some(false) => self.truth(else_expr, unclear),
+            Expr::IfThenElse { cond, then_expr, else_expr } => match self.truth(cond, given, unclear) {
+                Some(true) => self.truth(then_expr, given, unclear),
+                Some(false) => self.truth(else_expr, given, unclear),
                 None => {
-                    let then = self.truth(then_expr, unclear);
-                    (then == self.truth(else_expr, unclear)).then_some(then).flatten()
+                    let then = self.truth(then_expr, given, unclear);
+                    (then == self.truth(else_expr, given, unclear)).then_some(then).flatten()
                 }
             },
             atom => {
@@ -118,7 +209,8 @@ impl CellFacts {
         }
     }
 
-    fn atom(&self, expr: &Expr) -> Option<bool> {
+    /// What a condition without parts says of the column, where that depends on nothing else.
+    pub(super) fn atom(&self, expr: &Expr) -> Option<bool> {
         match expr {
             Expr::Like { expr, pattern } => match self.known(expr)? {
                 Known::Word(word) => Some(matches(pattern, &word)),
@@ -128,6 +220,14 @@ impl CellFacts {
                 Known::Words(words) => Some(words.is_empty()),
                 Known::Word(_) => None,
             },
+            Expr::BinaryOp { op: BinaryOp::In, left, right } if **left == Expr::Var(Var::Resource) => {
+                let Expr::Literal(Literal::EntityUID(uid)) = right.as_ref() else { return None };
+                match uid.ty.to_string().as_str() {
+                    "Domain" => Some(self.product.split('.').next() == Some(uid.eid.as_str())),
+                    "Product" => Some(self.product == uid.eid.as_str()),
+                    _ => None,
+                }
+            }
             Expr::BinaryOp { op, left, right } => {
                 let (left, right) = (self.known(left)?, self.known(right)?);
                 match (op, left, right) {

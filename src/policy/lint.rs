@@ -20,6 +20,7 @@ enum Words {
     Column,
     Product,
     Status,
+    Purpose,
 }
 
 /// Checks one policy against the words of the mesh. `home` is the domain whose file it stands in; none for governance.
@@ -240,9 +241,11 @@ impl Walk<'_> {
                 self.attribute(expr, Some(&names));
             }
             Expr::BinaryOp { op, left, right } => self.operation(*op, left, right),
-            Expr::Like { expr, pattern } if words_of(expr, self.products) == Some(Words::Column) => {
-                self.column_pattern(pattern);
-            }
+            Expr::Like { expr, pattern } => match words_of(expr, self.products) {
+                Some(Words::Column) => self.column_pattern(pattern),
+                Some(Words::Purpose) => self.purpose_pattern(pattern),
+                _ => {}
+            },
             Expr::UnaryOp { op, expr } if !plain_unary(*op) && reads_row(expr) => self.no_filter(expr),
             _ => {}
         }
@@ -329,6 +332,15 @@ impl Walk<'_> {
             Words::Status if !Status::ALL.map(Status::as_str).contains(&word) => {
                 self.problem(missing("status"), suggestion(word, Status::ALL.map(Status::as_str)), near);
             }
+            Words::Purpose => {
+                // No purpose at all is the empty text.
+                if let Some(known) = &self.words.purposes
+                    && !word.is_empty()
+                    && !known.contains(word)
+                {
+                    self.problem(missing("purpose"), suggestion(word, known), near);
+                }
+            }
             Words::Column => {
                 let Some(reach) = self.reach.clone() else { return };
                 let mut reached = self.words.reached(&reach).peekable();
@@ -361,6 +373,17 @@ impl Walk<'_> {
         self.problem(
             "no column that this policy reaches is named like this pattern".to_owned(),
             "check the pattern; column names compare exactly",
+            Some("like".to_owned()),
+        );
+    }
+
+    fn purpose_pattern(&mut self, pattern: &[PatternElem]) {
+        if self.words.purposes.as_ref().is_none_or(|known| known.iter().any(|word| matches(pattern, word))) {
+            return;
+        }
+        self.problem(
+            "no purpose of this mesh is like this pattern".to_owned(),
+            "check the pattern, or add the purpose to `purposes` in mesh.yaml; they compare exactly",
             Some("like".to_owned()),
         );
     }
@@ -405,6 +428,7 @@ fn words_of(expr: &Expr, products: bool) -> Option<Words> {
                 ["column", "name"] => Words::Column,
                 ["product", "name"] => Words::Product,
                 ["product", "status"] => Words::Status,
+                ["purpose"] => Words::Purpose,
                 _ => return None,
             }),
             _ => None,

@@ -252,7 +252,8 @@ impl Loader<'_> {
         }
         let actions = actions(&pst.action);
         let cedar = named(&part.cedar, &id);
-        self.policies.push(Stated { id, cedar, pst, mask, actions, reach, mentions, place });
+        let span = part.start..part.start + part.source.len();
+        self.policies.push(Stated { id, cedar, pst, mask, actions, reach, mentions, place, span });
     }
 
     /// Checks what policies say of products as a whole.

@@ -27,16 +27,30 @@ mod entities;
 mod literal;
 mod residual;
 mod simplify;
+mod slice;
+
+// answers without a server: policies that say nothing, who is asked about, what policies state, what tests make them decide
+mod dead;
+mod principals;
+mod stated;
+mod trial;
 
 // what crosses to the engine
 mod condition;
 mod decision;
 mod mask;
+// conditions for people
+mod readable;
 
 pub use condition::{Comparison, Condition, Literal, PatternPart, Term};
 pub use decision::{Clause, ColumnRules, Decision, Exposed, Rule};
 pub use mask::{Mask, Revealing};
+pub(crate) use principals::PRINCIPAL;
+pub use principals::{Described, Principals};
+pub use readable::Readable;
+pub use stated::{StatedCondition, StatedPolicy};
 pub use store::PolicyStore;
+pub use trial::Decided;
 
 #[cfg(test)]
 mod tests;

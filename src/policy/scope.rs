@@ -117,22 +117,43 @@ pub(super) fn actions(constraint: &ActionConstraint) -> Vec<&'static str> {
     }
 }
 
-/// True when the head can hold for this principal; exact, so that a policy left out would have said nothing.
-pub(super) fn speaks_of(constraint: &PrincipalConstraint, principal: &Principal) -> bool {
+/// Whom a head is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Audience {
+    Anyone,
+    Role(String),
+    User(String),
+    /// No principal is of that kind.
+    Nobody,
+}
+
+pub(super) fn audience(constraint: &PrincipalConstraint) -> Audience {
     let is_user = |kind: &cedar_policy::pst::EntityType| kind.to_string() == "User";
     let same = |target: &EntityOrSlot| match target {
-        EntityOrSlot::Entity(uid) => is_user(&uid.ty) && uid.eid.as_str() == principal.name().as_str(),
-        EntityOrSlot::Slot(_) => true,
+        EntityOrSlot::Entity(uid) if is_user(&uid.ty) => Audience::User(uid.eid.to_string()),
+        EntityOrSlot::Entity(_) => Audience::Nobody,
+        EntityOrSlot::Slot(_) => Audience::Anyone,
     };
     let member = |target: &EntityOrSlot| match target {
-        EntityOrSlot::Entity(uid) if uid.ty.to_string() == "Role" => principal.roles().contains(uid.eid.as_str()),
+        EntityOrSlot::Entity(uid) if uid.ty.to_string() == "Role" => Audience::Role(uid.eid.to_string()),
         other => same(other),
     };
     match constraint {
-        PrincipalConstraint::Any => true,
+        PrincipalConstraint::Any => Audience::Anyone,
         PrincipalConstraint::Eq(target) => same(target),
         PrincipalConstraint::In(target) => member(target),
-        PrincipalConstraint::Is(kind) => is_user(kind),
-        PrincipalConstraint::IsIn(kind, target) => is_user(kind) && member(target),
+        PrincipalConstraint::Is(kind) if is_user(kind) => Audience::Anyone,
+        PrincipalConstraint::IsIn(kind, target) if is_user(kind) => member(target),
+        PrincipalConstraint::Is(_) | PrincipalConstraint::IsIn(..) => Audience::Nobody,
+    }
+}
+
+/// True when the head can hold for this principal; exact, so that a policy left out would have said nothing.
+pub(super) fn speaks_of(constraint: &PrincipalConstraint, principal: &Principal) -> bool {
+    match audience(constraint) {
+        Audience::Anyone => true,
+        Audience::Role(name) => principal.roles().contains(name.as_str()),
+        Audience::User(name) => principal.name().as_str() == name,
+        Audience::Nobody => false,
     }
 }

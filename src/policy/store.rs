@@ -1,16 +1,19 @@
 //! All policies of the mesh, checked against it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use cedar_policy::{PolicySet, Schema};
 
 use super::document::{Stated, with_room};
+use super::fit::CellFacts;
 use super::load;
 use super::residual::Row;
 use super::schema::{SchemaBase, cell_kind, row_type};
 use super::scope::Reach;
+use super::slice::{Audiences, Classes};
 use crate::diagnostic::Diagnostic;
+use crate::identity::Principal;
 use crate::mesh::{Files, Mesh, Product, Snapshot, TableEntry};
 use crate::name::{QualifiedProduct, QualifiedTable};
 
@@ -48,6 +51,7 @@ pub(super) struct Guarded {
     pub policies: Vec<usize>,
     /// Entity types of other rows that those policies name.
     pub others: BTreeSet<String>,
+    audiences: OnceLock<Audiences>,
     prepared: OnceLock<Result<Prepared, String>>,
 }
 
@@ -56,6 +60,22 @@ pub(super) struct Guarded {
 pub(super) struct Prepared {
     pub schema: Schema,
     pub row: Row,
+    /// What policies are told of each leaf column, in the contract's order.
+    pub columns: Vec<CellFacts>,
+    /// How each policy that was asked about tells those apart.
+    classes: RwLock<HashMap<usize, Arc<Classes>>>,
+}
+
+impl Prepared {
+    /// How a policy, given by its index in the store, tells the columns apart.
+    pub fn classes(&self, at: usize, policy: &Stated) -> Arc<Classes> {
+        if let Some(known) = self.classes.read().unwrap_or_else(PoisonError::into_inner).get(&at) {
+            return Arc::clone(known);
+        }
+        let classes = Arc::new(Classes::of(&policy.pst, &self.columns));
+        self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(at, Arc::clone(&classes));
+        classes
+    }
 }
 
 impl PolicyStore {
@@ -96,11 +116,16 @@ impl PolicyStore {
 
 impl Guarded {
     pub fn new(entry: TableEntry, denied: Option<String>, policies: Vec<usize>, others: BTreeSet<String>) -> Self {
-        Self { entry, denied, policies, others, prepared: OnceLock::new() }
+        Self { entry, denied, policies, others, audiences: OnceLock::new(), prepared: OnceLock::new() }
     }
 
     pub fn product(&self) -> &Product {
         &self.entry.product
+    }
+
+    /// Indices of the policies that can hold for this principal; `policies` are the store's.
+    pub fn about(&self, principal: &Principal, policies: &[Stated]) -> BTreeSet<usize> {
+        self.audiences.get_or_init(|| Audiences::of(&self.policies, policies)).of_principal(principal)
     }
 
     pub fn prepared(&self, base: &SchemaBase) -> Result<&Prepared, String> {
@@ -119,6 +144,8 @@ impl Guarded {
             BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
         let row = Row { columns, ancestors, kind: row_type(domain.as_str(), dataset.name.as_str()) };
         let schema = base.dataset(domain.as_str(), dataset, &self.others)?;
-        Ok(Prepared { schema, row })
+        let facts = |(path, column): (_, &_)| CellFacts::new(self.product(), &path, column);
+        let columns = dataset.leaves().into_iter().map(facts).collect();
+        Ok(Prepared { schema, row, columns, classes: RwLock::default() })
     }
 }

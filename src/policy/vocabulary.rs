@@ -26,6 +26,8 @@ pub(super) struct Vocabulary {
     pub roles: BTreeSet<String>,
     pub tags: BTreeSet<String>,
     pub classifications: BTreeSet<String>,
+    /// None where `mesh.yaml` lists none: then any text may be a purpose.
+    pub purposes: Option<BTreeSet<String>>,
     pub domains: BTreeSet<String>,
     pub products: BTreeSet<String>,
     pub row_types: BTreeSet<String>,
@@ -53,6 +55,7 @@ impl Vocabulary {
             roles: words(&snapshot.mesh.roles),
             tags: words(&snapshot.mesh.tags),
             classifications: words(&snapshot.mesh.classifications),
+            purposes: snapshot.mesh.purposes.as_ref().map(words),
             domains: words(snapshot.domains.keys()),
             products: datasets.iter().map(|known| known.product.to_string()).collect(),
             row_types: by_row_type.keys().cloned().collect(),

@@ -13,6 +13,7 @@ mod files;
 mod json;
 mod local;
 mod location;
+mod memory;
 mod parquet;
 mod raw;
 mod sources;
@@ -22,6 +23,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use memory::RowsInMemory;
 pub use raw::{Open, RawTable};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};

@@ -19,6 +19,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
 
 use super::conform;
 use super::files::{self, DataFile, FileTable, Read};
@@ -89,11 +92,48 @@ async fn check(
             };
             let schema = footer.fetch_schema().await.map_err(|e| broken(&e))?;
             conform::check(&name, &schema, columns.iter().copied())?;
-            let rows = footer.fetch_metadata().await.map_err(|e| broken(&e))?.file_metadata().num_rows();
+            let metadata = footer.fetch_metadata().await.map_err(|e| broken(&e))?;
+            times_fit(&name, &metadata, columns)?;
+            let rows = metadata.file_metadata().num_rows();
             Ok((file.meta.location.clone(), (file.meta.clone(), u64::try_from(rows).unwrap_or(0))))
         }
     });
     footers.buffered(FETCHES).try_collect().await
+}
+
+/// Milliseconds become microseconds as a file is read, below any policy: a time that has no microseconds would fail the query of
+/// somebody who may not see its row. So no such time is served.
+fn times_fit(name: &str, metadata: &ParquetMetaData, columns: &[&Column]) -> Result<()> {
+    const LARGEST: i64 = i64::MAX / 1_000;
+    for group in metadata.row_groups() {
+        for chunk in group.columns() {
+            let described = chunk.column_descr();
+            let is_millis = described.converted_type() == ConvertedType::TIMESTAMP_MILLIS
+                || matches!(
+                    described.logical_type_ref(),
+                    Some(LogicalType::Timestamp(kind)) if kind.unit == ParquetUnit::MILLIS
+                );
+            let path = described.path().parts();
+            if !is_millis || !columns.iter().any(|column| path.first() == Some(&column.physical_name)) {
+                continue;
+            }
+            let fits = match chunk.statistics() {
+                Some(Statistics::Int64(known)) => match (known.min_opt(), known.max_opt()) {
+                    (Some(min), Some(max)) => *min >= -LARGEST && *max <= LARGEST,
+                    _ => known.null_count_opt() == u64::try_from(chunk.num_values()).ok(),
+                },
+                _ => chunk.num_values() == 0,
+            };
+            if !fits {
+                return Err(Diagnostic::error(
+                    Kind::Invalid,
+                    format!("column `{}` of `{name}` can hold times beyond what microseconds reach", path.join(".")),
+                )
+                .hint("write the file again with microseconds, or with statistics that show that all times are between the years -290308 and 294247"));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug)]

@@ -60,7 +60,8 @@ impl Private {
             plan = plan.filter(filter)?;
         }
         plan = plan.project(self.columns)?;
-        if let Some(limit) = self.limit {
+        // The engine counts with signs; beyond that a limit limits nothing.
+        if let Some(limit) = self.limit.filter(|limit| i64::try_from(*limit).is_ok()) {
             plan = plan.limit(0, Some(limit))?;
         }
         raw.session().state().create_physical_plan(&plan.build()?).await
@@ -213,7 +214,8 @@ impl ExecutionPlan for ProductScan {
         let opaque = move |error: DataFusionError| opaque_run(&leaf.table, &error);
         // No option of the reader's session reaches the private plan; its memory is the query's.
         let private = self.session.task_context(context.memory_pool());
-        let rows = private.session_config().batch_size();
+        // Fewer where the gateway found the statement's own rows to be wide; more than usual never.
+        let rows = private.session_config().batch_size().min(context.session_config().batch_size());
         let stream = self.running.execute(partition, private).map_err(&opaque)?;
         let output_rows = MetricBuilder::new(&self.metrics).with_type(MetricType::Summary).output_rows(partition);
         let schema = Arc::clone(&self.leaf.schema);

@@ -1,7 +1,10 @@
 //! Governed tables as a client session sees them, over a private session on files in memory.
 
+mod adversarial;
 mod cells;
 mod conditions;
 pub mod fixture;
+mod masks;
 mod pruning;
+mod totality;
 mod twins;

@@ -140,3 +140,43 @@ async fn a_top_k_prunes() {
     let (rows, below) = read(&eu, "select id from orders order by id limit 3").await;
     assert!(rows == 3 && below < 5_000, "{below}");
 }
+
+/// Files leave NaN out of their statistics, and the engine takes it for the largest number.
+#[tokio::test]
+async fn a_visible_nan_does_not_tell_of_the_largest_hidden_number() {
+    let world = |hidden: f64| {
+        let arrays: Vec<(&str, ArrayRef)> = vec![
+            ("id", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
+            ("x", Arc::new(Float64Array::from(vec![1.0, 2.0, f64::NAN, hidden]))),
+            ("region", Arc::new(StringArray::from(vec!["EU", "EU", "EU", "US"]))),
+        ];
+        RecordBatch::try_from_iter_with_nullable(arrays.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    };
+    let columns = || {
+        vec![
+            column("id", DataType::Int64, true),
+            column("x", DataType::Float64, true),
+            column("region", DataType::Utf8, true),
+        ]
+    };
+    let eu = [is("region", "EU")];
+    let shown = || exposed(["id", "x", "region"].map(|at| rules(at, vec![rule("clear", &eu)], vec![])).into());
+    let mut answers = Vec::new();
+    for hidden in [3.0, 100.0] {
+        let context = client(governed(columns(), shown(), parquet(world(hidden), 500, private_config()).await));
+        let mut found = Vec::new();
+        for sql in [
+            "select id from orders where x > 50",
+            "select id from orders where x = 'NaN'::double",
+            "select id from orders where not (x <= 50)",
+            "select id from orders where x in (50.0, 'NaN'::double)",
+            "select o.id from (values ('NaN'::double), (50.0)) v(k) join orders o on o.x = v.k",
+            "select id from orders order by x desc limit 1",
+        ] {
+            found.push(query(&context, sql).await.unwrap());
+        }
+        assert!(found.iter().all(|rows| rows.iter().any(|row| row.contains('3'))), "NaN is shown: {found:?}");
+        answers.push(found);
+    }
+    assert_eq!(answers[0], answers[1]);
+}

@@ -14,6 +14,47 @@ fn forbid(condition: &str) -> String {
 }
 
 #[test]
+fn purposes_are_closed_where_the_mesh_lists_them() {
+    let of = |purposes: Option<&[&str]>, condition: &str| {
+        let mut mesh = demo();
+        mesh.mesh.purposes = purposes.map(|words| words.iter().map(|word| word.parse().unwrap()).collect());
+        let store = PolicyStore::load(&files(&forbid(condition)), &mesh);
+        store.findings().iter().map(|finding| format!("{}; {}", finding.message, finding.hints.join("; "))).collect()
+    };
+    let known: &[&str] = &["fraud-detection", "support"];
+    for (condition, expect) in [
+        (
+            r#"when { context.purpose == "fraud-detektion" }"#,
+            "there is no purpose `fraud-detektion` in this mesh; did you mean `fraud-detection`?",
+        ),
+        (
+            r#"unless { ["support", "audits"].contains(context.purpose) }"#,
+            "there is no purpose `audits` in this mesh; known are `fraud-detection`, `support`",
+        ),
+        (
+            r#"when { "Support" != context["purpose"] }"#,
+            "there is no purpose `Support` in this mesh; did you mean `support`?",
+        ),
+        (
+            r#"when { context.purpose like "froud*" }"#,
+            "no purpose of this mesh is like this pattern; check the pattern, or add the purpose to `purposes` in mesh.yaml; they compare exactly",
+        ),
+    ] {
+        let found: Vec<String> = of(Some(known), condition);
+        assert_eq!(found, [expect], "{condition}");
+        let found: Vec<String> = of(None, condition);
+        assert!(found.is_empty(), "{condition}: {found:?}");
+    }
+    for condition in [
+        r#"when { context.purpose == "support" || context.purpose == "" }"#,
+        r#"unless { context.purpose like "fraud-*" }"#,
+    ] {
+        let found: Vec<String> = of(Some(known), condition);
+        assert!(found.is_empty(), "{condition}: {found:?}");
+    }
+}
+
+#[test]
 fn every_misspelt_name_is_an_error_with_a_suggestion() {
     for (condition, message, hint) in [
         (

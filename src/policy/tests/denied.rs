@@ -219,6 +219,7 @@ fn a_policy_too_large_for_the_stack_is_refused() {
         nested(5_000, "!("),
         format!("{}resource.order_id{} == 1", "-".repeat(5_000), ""),
         format!("{}false", "if resource.order_id == 1 then true else ".repeat(5_000)),
+        format!("{}true{}", "if true then ".repeat(9), " else false".repeat(9)),
         format!("resource{} == 1", ".order_id".repeat(5_000)),
     ] {
         one_error(&policy(&condition), "the policy is nested too deeply or has too many operators", "sets");
@@ -230,6 +231,7 @@ fn a_policy_too_large_for_the_stack_is_refused() {
         "!!(resource.order_id == 1)".to_owned(),
         format!("[{}].contains(resource.region)", vec!["\"a-b-c-d.e\""; 5_000].join(", ")),
         format!("{}false", "if resource.order_id == 1 then true else ".repeat(80)),
+        format!("{}true{}", "if resource.order_id == 1 then ".repeat(8), " else false".repeat(8)),
     ] {
         assert_eq!(findings(&policy(&condition)), "");
         assert!(seen(&load(&policy(&condition)), &person("eve"), "sales.orders").contains("clear if"));

@@ -135,6 +135,7 @@ pub fn mesh(products: Vec<Arc<Product>>) -> Snapshot {
                 ("countries".to_owned(), attribute(AttributeType::StringSet)),
                 ("staff".to_owned(), attribute(AttributeType::Bool)),
             ]),
+            purposes: None,
         },
         domains,
         products,

@@ -2,9 +2,12 @@
 
 mod acceptance;
 mod closed;
+mod dead;
 mod denied;
 mod docs;
 mod fixture;
 mod rewrites;
 mod scale;
+mod slices;
 mod smaller;
+mod stated;

@@ -331,3 +331,27 @@ async fn a_local_folder_is_read_whatever_its_name() {
     let contract = entry_of("sales", local("kind=*/*.parquet"), Format::Parquet, columns);
     assert_eq!(world.show(&contract).await, "id | kind\n1 | a b");
 }
+
+/// They would fail as they are read, for whoever may not see them.
+#[tokio::test]
+async fn times_that_have_no_microseconds_take_the_product_out() {
+    let us = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let contract = entry(Format::Parquet, vec![column("id", DataType::Int64), column("ms", us)]);
+    let world = World::new();
+    let bytes = |ms: Vec<Option<i64>>| {
+        let count = i64::try_from(ms.len()).unwrap();
+        let other = TimestampMillisecondArray::from(vec![i64::MAX; ms.len()]);
+        parquet_bytes(vec![
+            ("id", ids(&(0..count).collect::<Vec<_>>())),
+            ("ms", Arc::new(TimestampMillisecondArray::from(ms))),
+            ("unpromised", Arc::new(other)),
+        ])
+    };
+    world.put("orders/a.parquet", bytes(vec![Some(1), None])).await;
+    world.put("orders/b.parquet", bytes(vec![None, None])).await;
+    world.open(&contract).await;
+    world.put("orders/c.parquet", bytes(vec![Some(1), Some(9_223_372_036_854_775_000)])).await;
+    let error = World::refused(&world, &contract).await;
+    assert_eq!(error.kind, Kind::Invalid);
+    assert!(error.message.contains("column `ms` of `orders/c.parquet` can hold times beyond"), "{error}");
+}
