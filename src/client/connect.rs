@@ -50,24 +50,35 @@ impl Login {
 pub struct Client {
     channel: Channel,
     token: Option<SecretString>,
+    /// Said with each call, where there is no login that remembers it.
+    purpose: Option<String>,
 }
+
+/// Says what a call, or at Handshake a login, is for.
+pub const PURPOSE_HEADER: &str = "x-meshgate-purpose";
 
 /// Connects and logs in.
 ///
-/// `url` is `grpc://host:port`; the port is 8815 when it is left out.
+/// `url` is `grpc://host:port`; the port is 8815 when it is left out. A purpose goes with the login; without a login, with each call.
 ///
 /// # Errors
 /// `Invalid` for an address that cannot be used, `Unavailable` when nobody answers there, `Unauthenticated`
 /// for wrong credentials.
-pub async fn connect(url: &str, login: &Login) -> Result<Client> {
+pub async fn connect(url: &str, login: &Login, purpose: Option<&str>) -> Result<Client> {
     let endpoint = endpoint(url)?;
     let channel = endpoint.connect().await.map_err(|error| failure::unreachable(url, &error))?;
-    let token = match login {
-        Login::Anonymous => None,
-        Login::Token(token) => Some(token.clone()),
-        Login::Password { user, password } => Some(handshake(channel.clone(), user, password).await?),
+    if let Some(purpose) = purpose
+        && purpose.parse::<AsciiMetadataValue>().is_err()
+    {
+        return Err(Diagnostic::error(Kind::Invalid, format!("the purpose `{purpose}` does not fit into a header"))
+            .hint("use ASCII letters, or say it with `SET meshgate.purpose = '…'`"));
+    }
+    let (token, purpose) = match login {
+        Login::Anonymous => (None, purpose),
+        Login::Token(token) => (Some(token.clone()), purpose),
+        Login::Password { user, password } => (Some(handshake(channel.clone(), user, password, purpose).await?), None),
     };
-    Ok(Client { channel, token })
+    Ok(Client { channel, token, purpose: purpose.map(str::to_owned) })
 }
 
 impl Client {
@@ -75,6 +86,9 @@ impl Client {
         let mut client = FlightSqlServiceClient::new_from_inner(inner(self.channel.clone()));
         if let Some(token) = &self.token {
             client.set_token(token.expose_secret().to_owned());
+        }
+        if let Some(purpose) = &self.purpose {
+            client.set_header(PURPOSE_HEADER, purpose);
         }
         client
     }
@@ -124,7 +138,12 @@ fn endpoint(text: &str) -> Result<Endpoint> {
 
 /// Basic credentials for a bearer token: from the response header, as the standard clients expect, else
 /// from the first message.
-async fn handshake(channel: Channel, user: &str, password: &SecretString) -> Result<SecretString> {
+async fn handshake(
+    channel: Channel,
+    user: &str,
+    password: &SecretString,
+    purpose: Option<&str>,
+) -> Result<SecretString> {
     if user.contains(':') {
         return Err(Diagnostic::error(Kind::Invalid, format!("the user name `{user}` has a colon"))
             .hint("Basic credentials end the name at the first colon; use another name"));
@@ -138,6 +157,9 @@ async fn handshake(channel: Channel, user: &str, password: &SecretString) -> Res
     header.set_sensitive(true);
     let mut request = tonic::Request::new(futures::stream::iter([HandshakeRequest::default()]));
     request.metadata_mut().insert("authorization", header);
+    if let Some(purpose) = purpose.and_then(|purpose| purpose.parse().ok()) {
+        request.metadata_mut().insert(PURPOSE_HEADER, purpose);
+    }
 
     let response = inner(channel).handshake(request).await.map_err(|status| failure::from_status(&status))?;
     let from_header = response.metadata().get("authorization").and_then(|value| value.to_str().ok()).and_then(bearer);

@@ -116,6 +116,30 @@ fn text(value: &str) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("t", Arc::new(StringArray::from(vec![value])) as _, true)]).unwrap()
 }
 
+/// One column whose values the server says are hashed.
+fn masked() -> RecordBatch {
+    let batch = text("3f9a");
+    let schema = batch.schema();
+    let field = schema.field(0).clone().with_metadata([("meshgate.exposure".to_owned(), "hash".to_owned())].into());
+    RecordBatch::try_new(Arc::new(Schema::new(vec![field])), batch.columns().to_vec()).unwrap()
+}
+
+/// What `EXPLAIN ACCESS` answers about it.
+fn explained() -> RecordBatch {
+    let column = |name, rows: [&str; 2]| (name, Arc::new(StringArray::from(rows.to_vec())) as _, true);
+    RecordBatch::try_from_iter_with_nullable([
+        column("product", ["sales.orders"; 2]),
+        column("dataset", ["sales.orders_v1"; 2]),
+        column("column", ["(rows)", "t"]),
+        column("exposure", ["all", "hash"]),
+        column("policies", ["analysts", "pii"]),
+        column("reason", ["every row by analysts", "masked\u{1b}[2J by pii"]),
+        column("owner", ["sales-team"; 2]),
+        column("support", ["#sales"; 2]),
+    ])
+    .unwrap()
+}
+
 fn all(batches: Vec<RecordBatch>) -> (SchemaRef, Batches) {
     (batches[0].schema(), stream::iter(batches.into_iter().map(Ok)).boxed())
 }
@@ -123,7 +147,7 @@ fn all(batches: Vec<RecordBatch>) -> (SchemaRef, Batches) {
 /// The statements this server knows.
 fn answer(sql: &str) -> Result<(SchemaRef, Batches), Status> {
     match sql.trim() {
-        "select 1" => Ok(all(vec![numbers(1, 2)])),
+        "select 1" | "set x = 'y'" => Ok(all(vec![numbers(1, 2)])),
         "select million" => {
             let batches = stream::iter((0..1_000).map(|i| Ok(numbers(i * 1_000, (i + 1) * 1_000))));
             Ok((numbers(0, 0).schema(), batches.boxed()))
@@ -140,8 +164,15 @@ fn answer(sql: &str) -> Result<(SchemaRef, Batches), Status> {
             let batches = stream::iter([Ok(numbers(0, 3)), Err(FlightError::from(late))]);
             Ok((numbers(0, 0).schema(), batches.boxed()))
         }
+        "select masked" => Ok(all(vec![masked()])),
+        "EXPLAIN ACCESS select masked" => Ok(all(vec![explained()])),
         "select evil" => Ok(all(vec![text("a\u{1b}[2Jb")])),
         "select current_user" | "SELECT current_user" => Ok(all(vec![text("ana")])),
+        "SHOW meshgate.purpose" => {
+            let row = [("name", "meshgate.purpose"), ("value", "fraud-detection")];
+            let row = row.map(|(name, value)| (name, Arc::new(StringArray::from(vec![value])) as _, true));
+            Ok(all(vec![RecordBatch::try_from_iter_with_nullable(row).unwrap()]))
+        }
         "set x = 1" => Ok((Arc::new(Schema::empty()), stream::empty().boxed())),
         other => {
             let column = other.find("wrong").map_or(1, |at| at + 1);

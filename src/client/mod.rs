@@ -15,5 +15,5 @@ mod fetch;
 mod tests;
 
 pub use browse::{Column, Table};
-pub use connect::{Client, Login, connect};
+pub use connect::{Client, Login, PURPOSE_HEADER, connect};
 pub use fetch::Rows;

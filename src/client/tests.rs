@@ -11,7 +11,7 @@ fn ana(password: &str) -> Login {
 }
 
 async fn client(fake: &Fake) -> Client {
-    connect(&fake.url, &ana("ana")).await.unwrap()
+    connect(&fake.url, &ana("ana"), None).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,10 +34,10 @@ async fn the_token_may_come_in_the_message() {
 #[tokio::test]
 async fn wrong_credentials_and_none_are_refused() {
     let fake = Fake::start().await;
-    let error = connect(&fake.url, &ana("guess")).await.unwrap_err();
+    let error = connect(&fake.url, &ana("guess"), None).await.unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (Kind::Unauthenticated, "wrong user or password"));
     for login in [Login::Anonymous, Login::Token("stolen".into())] {
-        let client = connect(&fake.url, &login).await.unwrap();
+        let client = connect(&fake.url, &login, None).await.unwrap();
         assert_eq!(client.execute("select 1").await.map(|_| ()).unwrap_err().kind, Kind::Unauthenticated);
     }
 }
@@ -47,7 +47,7 @@ async fn nobody_at_the_address_is_one_clear_sentence() {
     // Bound and closed again: nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("grpc://127.0.0.1:{port}");
-    let error = connect(&url, &Login::Anonymous).await.unwrap_err();
+    let error = connect(&url, &Login::Anonymous, None).await.unwrap_err();
     assert_eq!(error.message, format!("cannot reach a gateway at `{url}`: connection refused"));
     assert_eq!(error.hints, ["start one with `meshgate demo`, or name another with `--url`"]);
 }

@@ -25,7 +25,7 @@ pub struct Limits {
     /// Longest SQL text in bytes. Default 1,000,000.
     #[serde(deserialize_with = "at_least_one")]
     pub statement_bytes: usize,
-    /// Most tokens in one statement. Default 50,000.
+    /// Most words and signs in one statement; the values of an `IN (…)` do not count. Default 50,000.
     #[serde(deserialize_with = "at_least_one")]
     pub statement_tokens: usize,
     /// Longest chain of operators, with the chains in brackets inside it. Default 1,000.

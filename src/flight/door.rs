@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use crate::diagnostic::Result;
 use crate::discovery::VisibleTable;
 use crate::identity::Principal;
-use crate::query::{Egress, Planned, Session, Sessions};
+use crate::query::{Change, Egress, Planned, Session, Sessions, Setting};
 
 /// Opens a door for each login.
 pub trait Doors: Send + Sync + 'static {
@@ -24,7 +24,11 @@ pub trait Doors: Send + Sync + 'static {
 pub trait Door: Send + Sync + 'static {
     type Planned: Statement;
 
+    /// One request of this login, with the purpose that its header says; `kept` where the login outlives it.
+    fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>>;
     fn principal(&self) -> &Principal;
+    fn settings(&self) -> Vec<(Setting, String)>;
+    fn set(&self, change: &Change) -> Result<()>;
     fn generation(&self) -> [u8; 32];
     fn view(&self) -> [u8; 32];
     fn catalog(&self) -> String;
@@ -57,8 +61,20 @@ impl Doors for Sessions {
 impl Door for Session {
     type Planned = Planned;
 
+    fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>> {
+        Session::request(self, purpose, kept)
+    }
+
     fn principal(&self) -> &Principal {
         Session::principal(self)
+    }
+
+    fn settings(&self) -> Vec<(Setting, String)> {
+        Session::settings(self)
+    }
+
+    fn set(&self, change: &Change) -> Result<()> {
+        Session::set(self, change)
     }
 
     fn generation(&self) -> [u8; 32] {

@@ -15,8 +15,9 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{
-    BinaryType, ByteArrayType, DataType, Field, Fields, Int32Type, IntervalUnit, LargeBinaryType, LargeUtf8Type,
-    Schema, TimeUnit, UnionFields, UnionMode, Utf8Type,
+    ArrowDictionaryKeyType, ArrowNativeType, BinaryType, ByteArrayType, DataType, Field, Fields, Int8Type, Int16Type,
+    Int32Type, Int64Type, IntervalUnit, LargeBinaryType, LargeUtf8Type, RunEndIndexType, Schema, TimeUnit, UInt16Type,
+    UInt64Type, UnionFields, UnionMode, Utf8Type,
 };
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -82,7 +83,13 @@ impl World {
         match data_type {
             DataType::Null => return Arc::new(NullArray::new(visible.len())),
             DataType::Union(kinds, mode) => return self.union(kinds, *mode, visible),
-            DataType::RunEndEncoded(_, values) => return self.runs(values.data_type(), visible),
+            DataType::RunEndEncoded(ends, values) => {
+                return match ends.data_type() {
+                    DataType::Int16 => self.runs::<Int16Type>(values.data_type(), visible),
+                    DataType::Int64 => self.runs::<Int64Type>(values.data_type(), visible),
+                    _ => self.runs::<Int32Type>(values.data_type(), visible),
+                };
+            }
             _ => {}
         }
         let (nulls, below) = self.nulls(visible, nullable);
@@ -135,21 +142,12 @@ impl World {
                 let child = child.as_struct().clone();
                 Arc::new(MapArray::try_new(Arc::clone(entries), offsets, child, nulls, *sorted).unwrap())
             }
-            DataType::Dictionary(_, value) => {
-                // Visible rows use the first entries; the others are used by hidden rows, or by none.
-                let (clean, all) = (3, 3 + self.hidden.random_range(1..4));
-                let used: Vec<bool> = (0..all).map(|entry| entry < clean).collect();
-                let values = self.array(value, &used, true);
-                let keys: Vec<i32> = below
-                    .iter()
-                    .map(|is_shown| {
-                        let key =
-                            if *is_shown { self.below(true, clean) } else { clean + self.below(false, all - clean) };
-                        i32::try_from(key).unwrap()
-                    })
-                    .collect();
-                Arc::new(DictionaryArray::new(PrimitiveArray::<Int32Type>::new(keys.into(), nulls), values))
-            }
+            DataType::Dictionary(key, value) => match key.as_ref() {
+                DataType::Int8 => self.dictionary::<Int8Type>(value, &below, nulls),
+                DataType::UInt16 => self.dictionary::<UInt16Type>(value, &below, nulls),
+                DataType::UInt64 => self.dictionary::<UInt64Type>(value, &below, nulls),
+                _ => self.dictionary::<Int32Type>(value, &below, nulls),
+            },
             flat => {
                 let width = match flat {
                     DataType::FixedSizeBinary(width) => usize::try_from(*width).unwrap(),
@@ -205,13 +203,33 @@ impl World {
         Arc::new(GenericListViewArray::<O>::new(field("item", item), offsets.into(), sizes.into(), child, nulls))
     }
 
-    fn runs(&mut self, value: &DataType, visible: &[bool]) -> ArrayRef {
+    fn dictionary<K: ArrowDictionaryKeyType>(
+        &mut self,
+        value: &DataType,
+        below: &[bool],
+        nulls: Option<NullBuffer>,
+    ) -> ArrayRef {
+        // Visible rows use the first entries; the others are used by hidden rows, or by none.
+        let (clean, all) = (3, 3 + self.hidden.random_range(1..4));
+        let used: Vec<bool> = (0..all).map(|entry| entry < clean).collect();
+        let values = self.array(value, &used, true);
+        let keys: Vec<K::Native> = below
+            .iter()
+            .map(|is_shown| {
+                let key = if *is_shown { self.below(true, clean) } else { clean + self.below(false, all - clean) };
+                K::Native::usize_as(key)
+            })
+            .collect();
+        Arc::new(DictionaryArray::new(PrimitiveArray::<K>::new(keys.into(), nulls), values))
+    }
+
+    fn runs<R: RunEndIndexType>(&mut self, value: &DataType, visible: &[bool]) -> ArrayRef {
         let used = [true, true, true, false, false];
         let entries = self.array(value, &used, true);
-        let (mut ends, mut chosen): (Vec<i32>, Vec<u32>) = (Vec::new(), Vec::new());
+        let (mut ends, mut chosen): (Vec<R::Native>, Vec<u32>) = (Vec::new(), Vec::new());
         for (row, is_shown) in visible.iter().enumerate() {
             let entry = if *is_shown { self.below(true, 3) } else { 3 + self.below(false, 2) };
-            let (end, entry) = (i32::try_from(row + 1).unwrap(), u32::try_from(entry).unwrap());
+            let (end, entry) = (R::Native::usize_as(row + 1), u32::try_from(entry).unwrap());
             match ends.last_mut() {
                 Some(last) if chosen.last() == Some(&entry) => *last = end,
                 _ => {
@@ -221,7 +239,7 @@ impl World {
             }
         }
         let values = take(&entries, &UInt32Array::from(chosen), None).unwrap();
-        Arc::new(RunArray::<Int32Type>::try_new(&PrimitiveArray::from(ends), &values).unwrap())
+        Arc::new(RunArray::<R>::try_new(&PrimitiveArray::<R>::from_iter_values(ends), &values).unwrap())
     }
 
     fn union(&mut self, kinds: &UnionFields, mode: UnionMode, visible: &[bool]) -> ArrayRef {
@@ -299,6 +317,8 @@ fn flat_types() -> Vec<DataType> {
 fn any_type() -> impl Strategy<Value = DataType> {
     let flat = prop::sample::select(flat_types());
     flat.prop_recursive(4, 12, 2, |inner| {
+        let keys = prop::sample::select(vec![DataType::Int8, DataType::Int32, DataType::UInt16, DataType::UInt64]);
+        let ends = prop::sample::select(vec![DataType::Int16, DataType::Int32, DataType::Int64]);
         let key = prop::sample::select(vec![DataType::Utf8, DataType::Int64, DataType::Utf8View]);
         prop_oneof![
             inner.clone().prop_map(|item| DataType::List(field("item", &item))),
@@ -306,9 +326,9 @@ fn any_type() -> impl Strategy<Value = DataType> {
             inner.clone().prop_map(|item| DataType::ListView(field("item", &item))),
             inner.clone().prop_map(|item| DataType::LargeListView(field("item", &item))),
             inner.clone().prop_map(|item| DataType::FixedSizeList(field("item", &item), 2)),
-            inner.clone().prop_map(|value| DataType::Dictionary(Box::new(DataType::Int32), Box::new(value))),
-            inner.clone().prop_map(|value| DataType::RunEndEncoded(
-                Arc::new(Field::new("run_ends", DataType::Int32, false)),
+            (keys, inner.clone()).prop_map(|(key, value)| DataType::Dictionary(Box::new(key), Box::new(value))),
+            (ends, inner.clone()).prop_map(|(ends, value)| DataType::RunEndEncoded(
+                Arc::new(Field::new("run_ends", ends, false)),
                 field("values", &value),
             )),
             (inner.clone(), inner.clone())
@@ -413,6 +433,25 @@ fn check(data_type: &DataType, rows: usize, seed: u64) {
         })
     };
     assert!(native(seed ^ 1, b'Q') == native(seed ^ 2, b'X'), "{data_type} depends on what is hidden");
+}
+
+/// The arrays do carry what must not be seen, or the rest would prove nothing.
+#[test]
+fn what_is_hidden_is_in_the_arrays() {
+    // One byte in a row is not told from any other.
+    let narrow = [DataType::Null, DataType::Boolean, DataType::Int8, DataType::UInt8];
+    let types = flat_types().into_iter().filter(|flat| !narrow.contains(flat));
+    for (seed, flat) in types.enumerate() {
+        for wrapping in [
+            flat.clone(),
+            DataType::List(field("item", &flat)),
+            DataType::Struct(Fields::from(vec![field("a", &flat)])),
+            DataType::Dictionary(Box::new(DataType::UInt16), Box::new(flat)),
+        ] {
+            let array = World::new(seed as u64, 7, b'Q').array(&wrapping, &[true; 40], true);
+            assert!(holds_canary(&array.to_data(), b'Q'), "{wrapping}");
+        }
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@ mod service;
 mod handshake;
 mod metadata;
 mod prepared;
+mod session;
 mod sql_info;
 mod statement;
+mod update;
 
 mod info;
 mod ticket;

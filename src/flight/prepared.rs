@@ -17,6 +17,7 @@ use super::statement::{PlannedOf, answered_schema, outside_transactions};
 use super::{Door as _, Doors, Gateway, Statement as _};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::PrincipalName;
+use crate::query::unmarked;
 use crate::telemetry::Clock;
 
 /// How long an unused handle lives. Connection pools keep statements; clients that crash never close theirs.
@@ -154,7 +155,7 @@ impl<D: Doors> Gateway<D> {
         let mut prepared = self.prepared.get(door.principal().name(), handle)?;
         if prepared.planned.view() != door.view() {
             let planned = self.plan(door, &prepared.sql).await?;
-            if answered_schema::<D>(&planned) != answered_schema::<D>(&prepared.planned) {
+            if unmarked(&answered_schema::<D>(&planned)) != unmarked(&answered_schema::<D>(&prepared.planned)) {
                 return Err(Diagnostic::error(Kind::Stale, "the columns of the prepared statement have changed")
                     .hint("prepare it again"));
             }

@@ -22,13 +22,13 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::encode::{self, Frames};
 use super::ending::Deadline;
-use super::handshake::bearer;
+use super::handshake::{bearer, token};
 use super::info::flight_info;
 use super::metadata::Metadata;
 use super::prepared::Handles;
 use super::statement::{PlannedOf, answered_schema};
 use super::ticket::{self, Sealer, TicketId};
-use super::{Doors, status};
+use super::{Doors, session, status};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::identity::{Authenticator, Tokens};
@@ -40,6 +40,9 @@ const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 const CREATE_PREPARED: &str = "CreatePreparedStatement";
 const CLOSE_PREPARED: &str = "ClosePreparedStatement";
+const SET_OPTIONS: &str = "SetSessionOptions";
+const GET_OPTIONS: &str = "GetSessionOptions";
+const CLOSE_SESSION: &str = "CloseSession";
 
 /// The Flight SQL service over one mesh.
 pub struct Gateway<D: Doors = Sessions> {
@@ -136,6 +139,7 @@ impl<D: Doors> Gateway<D> {
     /// The bodies of the action's results.
     async fn act(&self, request: Request<Action>) -> Result<Option<bytes::Bytes>> {
         let door = self.login(request.metadata()).await?;
+        let token = token(request.metadata());
         let action = request.get_ref();
         match action.r#type.as_str() {
             CREATE_PREPARED => {
@@ -147,6 +151,9 @@ impl<D: Doors> Gateway<D> {
                 self.close_prepared(&door, &request);
                 Ok(None)
             }
+            SET_OPTIONS => session::set_options(door.as_ref(), action).map(Some),
+            GET_OPTIONS => Ok(Some(session::options(door.as_ref()))),
+            CLOSE_SESSION => Ok(Some(self.close_session(token.as_ref()))),
             other => Err(status::not_offered(&format!("the action `{}` is", short(other)))),
         }
     }
@@ -161,7 +168,7 @@ impl<D: Doors> Gateway<D> {
     }
 }
 
-fn command(bytes: &bytes::Bytes) -> Result<Command> {
+pub(in crate::flight) fn command(bytes: &bytes::Bytes) -> Result<Command> {
     let unreadable = || Diagnostic::error(Kind::Invalid, "the command cannot be read as a Flight SQL message");
     let any = Any::decode(bytes.clone()).map_err(|_| unreadable())?;
     Command::try_from(any).map_err(|_| unreadable())
@@ -175,7 +182,7 @@ fn body<M: ProstMessageExt>(action: &Action) -> Result<M> {
     any.unpack().ok().flatten().ok_or_else(unreadable)
 }
 
-fn no_command(command: &Command) -> Diagnostic {
+pub(in crate::flight) fn no_command(command: &Command) -> Diagnostic {
     match command.type_url().rsplit(['/', '.']).next() {
         Some(name) if !name.is_empty() => status::not_offered(&format!("the command `{}` is", short(name))),
         _ => status::not_offered("descriptors without a command are"),
@@ -247,6 +254,9 @@ impl<D: Doors> FlightService for Gateway<D> {
                 "Prepares a statement: ActionCreatePreparedStatementRequest to ActionCreatePreparedStatementResult",
             ),
             (CLOSE_PREPARED, "Closes a prepared statement: ActionClosePreparedStatementRequest, no result"),
+            (SET_OPTIONS, "Sets options of the session: SetSessionOptionsRequest to SetSessionOptionsResult"),
+            (GET_OPTIONS, "Tells the options of the session: GetSessionOptionsRequest to GetSessionOptionsResult"),
+            (CLOSE_SESSION, "Ends the session and its token: CloseSessionRequest to CloseSessionResult"),
         ];
         let types = offered
             .map(|(name, description)| Ok(ActionType { r#type: name.to_owned(), description: description.to_owned() }));
@@ -261,9 +271,10 @@ impl<D: Doors> FlightService for Gateway<D> {
         self.refuse(request.metadata(), "PollFlightInfo is").await
     }
 
-    /// Reads no message: a client may wait for the answer before it sends any.
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
-        self.refuse(request.metadata(), "updates, uploads and parameters are").await
+        let deadline = Deadline::of_client(request.metadata());
+        let result = deadline.answer(self.put(request)).await;
+        answer(result.map(|result| stream::iter([Ok(result)]).boxed()))
     }
 
     async fn do_exchange(

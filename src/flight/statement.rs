@@ -14,6 +14,7 @@ use super::ticket::Bound;
 use super::wire_schema::wire_schema;
 use super::{Door, Doors, Gateway, Statement as _, status};
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::query::unmarked;
 
 pub(in crate::flight) type PlannedOf<D> = <<D as Doors>::Door as Door>::Planned;
 
@@ -60,7 +61,7 @@ impl<D: Doors> Gateway<D> {
             id: rand::random(),
             view: planned.view(),
             generation: planned.generation(),
-            schema: encode::schema_digest(&schema)?,
+            schema: encode::schema_digest(&unmarked(&schema))?,
             sql,
         };
         let id = bound.id;
@@ -85,7 +86,7 @@ impl<D: Doors> Gateway<D> {
             // Another instance issued it, this one has forgotten it, or policy has changed: today's policy decides.
             None => self.plan(door, &bound.sql).await?,
         };
-        if encode::schema_digest(&answered_schema::<D>(&planned))? != bound.schema {
+        if encode::schema_digest(&unmarked(&answered_schema::<D>(&planned)))? != bound.schema {
             return Err(Diagnostic::error(
                 Kind::Stale,
                 "the columns of the result have changed since it was announced",

@@ -4,14 +4,28 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UnionFields};
 
+use crate::query::EXPOSURE;
+
 /// The schema under which a result travels: what every prepared statement, `FlightInfo`, `GetSchema` and stream declares.
 ///
 /// Lowers what common drivers cannot read: views to plain text and binary, dictionaries and runs to their values, list
 /// views to lists, 32- and 64-bit decimals to 128 bits, half floats to single, at every depth. `LargeList` becomes
 /// `List` and unions become non-nullable because arrow-flight 59 declares them so whatever it is given. Names and
-/// nullability stay; metadata of schema and fields is dropped, since files bring it along and it tells of hidden columns.
+/// nullability stay; metadata of schema and fields is dropped, since files bring it along and it tells of hidden columns. What
+/// `query` says of a column's masks stays.
 pub fn wire_schema(logical: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(logical.fields().iter().map(field).collect::<Vec<_>>()))
+    Arc::new(Schema::new(logical.fields().iter().map(column).collect::<Vec<_>>()))
+}
+
+fn column(logical: &FieldRef) -> FieldRef {
+    let lowered = field(logical);
+    match logical.metadata().get(EXPOSURE) {
+        Some(masks) => {
+            let metadata = [(EXPOSURE.to_owned(), masks.clone())].into();
+            Arc::new(Arc::unwrap_or_clone(lowered).with_metadata(metadata))
+        }
+        None => lowered,
+    }
 }
 
 fn field(logical: &FieldRef) -> FieldRef {

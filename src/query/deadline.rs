@@ -3,43 +3,68 @@
 //! A statement can make the planner recurse deeply or run for minutes; a thread with its own stack keeps the server's, and
 //! the caller gets an answer in time.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{AcquireError, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 const STACK_BYTES: usize = 64 << 20;
 
-/// Threads that plan. A planner past its deadline keeps its place until it ends, so that slow statements cannot pile up.
+/// Threads that plan. A planner past its deadline keeps its place until it ends, so that slow statements cannot pile up; one
+/// principal may have half of the places, so that the statements of others are planned meanwhile.
 #[derive(Debug)]
 pub struct Planners {
     places: Arc<Semaphore>,
+    share: usize,
+    /// By principal, as long as one of its statements is being planned.
+    shares: Mutex<HashMap<String, Weak<Semaphore>>>,
     deadline: Duration,
 }
 
 impl Planners {
     pub fn new(places: usize, deadline: Duration) -> Self {
-        Self { places: Arc::new(Semaphore::new(places.max(1))), deadline }
+        let places = places.max(1);
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            share: (places / 2).max(1),
+            shares: Mutex::default(),
+            deadline,
+        }
     }
 
-    /// Runs `work` on a planning thread.
+    fn share(&self, principal: &str) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shares.get(principal).and_then(Weak::upgrade) {
+            return known;
+        }
+        shares.retain(|_, share| share.strong_count() > 0);
+        let made = Arc::new(Semaphore::new(self.share));
+        shares.insert(principal.to_owned(), Arc::downgrade(&made));
+        made
+    }
+
+    /// Runs `work` on a planning thread, for a principal of this name.
     ///
     /// # Errors
     /// What `work` answers; `Deadline` past the deadline; `Exhausted` when no place became free in time.
-    pub async fn run<T, F>(&self, work: F) -> Result<T>
+    pub async fn run<T, F>(&self, principal: &str, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         // One deadline for both waits: the caller does not care which of them was the long one.
         let deadline = Instant::now() + self.deadline;
-        let waited = tokio::time::timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await;
-        let Ok(Ok(place)) = waited else {
+        let both = async {
+            let own = self.share(principal).acquire_owned().await?;
+            Ok::<_, AcquireError>((own, Arc::clone(&self.places).acquire_owned().await?))
+        };
+        let Ok(Ok(place)) = tokio::time::timeout_at(deadline, both).await else {
             return Err(Diagnostic::error(Kind::Exhausted, "too many statements are being planned")
                 .hint("try again in a moment"));
         };
@@ -89,12 +114,12 @@ mod tests {
     async fn a_planner_that_panics_gives_an_error_and_its_place_back() {
         let planners = Planners::new(1, SOON);
         for _ in 0..2 {
-            let error = planners.run::<(), _>(async { panic!("secret of the planner") }).await.unwrap_err();
+            let error = planners.run::<(), _>("ana", async { panic!("secret of the planner") }).await.unwrap_err();
             assert_eq!(error.kind, Kind::Internal);
             assert!(error.message.starts_with("planning failed inside the gateway"), "{}", error.message);
             assert!(!error.message.contains("secret"), "{}", error.message);
         }
-        assert_eq!(planners.run(async { Ok(7) }).await, Ok(7));
+        assert_eq!(planners.run("ana", async { Ok(7) }).await, Ok(7));
     }
 
     #[tokio::test]
@@ -102,18 +127,36 @@ mod tests {
         let planners = Planners::new(1, Duration::from_millis(50));
         let (end, ended) = mpsc::channel::<()>();
         let begun = Instant::now();
-        let slow = planners.run(async move {
+        let slow = planners.run("ana", async move {
             // A planner that computes does not look at any deadline.
             let _ = ended.recv();
             Ok(())
         });
         assert_eq!(slow.await.unwrap_err().kind, Kind::Deadline);
         assert!(begun.elapsed() < SOON);
-        assert_eq!(planners.run(async { Ok(()) }).await.unwrap_err().kind, Kind::Exhausted);
+        assert_eq!(planners.run("ana", async { Ok(()) }).await.unwrap_err().kind, Kind::Exhausted);
         end.send(()).unwrap();
         let place = tokio::time::timeout(SOON, planners.places.acquire()).await.unwrap().unwrap();
         drop(place);
-        assert_eq!(planners.run(async { Ok(7) }).await, Ok(7));
+        assert_eq!(planners.run("ana", async { Ok(7) }).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn one_principal_does_not_take_all_places() {
+        let planners = Planners::new(4, Duration::from_millis(200));
+        let (end, ended) = mpsc::channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        let slow = (0..6).map(|_| {
+            let ended = Arc::clone(&ended);
+            planners.run("eve", async move {
+                let _ = ended.lock().unwrap().recv();
+                Ok(())
+            })
+        });
+        let kinds: Vec<Kind> = futures::future::join_all(slow).await.into_iter().map(|e| e.unwrap_err().kind).collect();
+        assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Exhausted).count(), 4, "{kinds:?}");
+        assert_eq!(planners.run("ana", async { Ok(7) }).await, Ok(7));
+        drop(end);
     }
 
     #[tokio::test]
@@ -123,6 +166,6 @@ mod tests {
             if levels == 0 { u64::from(room[0]) } else { deep(levels - 1) + u64::from(room[1]) }
         }
         // More than twice what a thread of the server has.
-        assert_eq!(Planners::new(1, SOON).run(async { Ok(deep(5_000)) }).await, Ok(5_001));
+        assert_eq!(Planners::new(1, SOON).run("ana", async { Ok(deep(5_000)) }).await, Ok(5_001));
     }
 }

@@ -63,6 +63,20 @@ fn invalid(text: &str) -> Diagnostic {
 
 /// The detail stays in the log; the caller gets a number to ask for.
 fn internal(error: &DataFusionError) -> Diagnostic {
+    // The engine takes what a pattern of the user does for an error of its own.
+    let text = error.to_string();
+    if text.contains("CompiledTooBig") || text.contains("regex exceeds size limit") {
+        return Diagnostic::error(
+            Kind::Exhausted,
+            "a regular expression is too large once its repetitions are written out",
+        )
+        .hint("use smaller repetitions, or fewer of them inside each other");
+    }
+    if text.contains("Regular expression did not compile") || text.contains("regex parse error") {
+        return Diagnostic::error(Kind::Invalid, "a regular expression has a syntax error").hint(
+            "write `\\(` for a bracket that is meant as a character; look-around and back references are not offered",
+        );
+    }
     let id = crate::telemetry::correlation_id();
     tracing::error!(correlation_id = %id, %error, "a query failed inside the engine");
     Diagnostic::error(Kind::Internal, format!("the query failed inside the gateway (correlation id {id})"))

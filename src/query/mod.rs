@@ -2,15 +2,20 @@
 //!
 //! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
 
+mod access;
 mod deadline;
 mod egress;
 mod failure;
 mod functions;
+mod marks;
 mod plan;
 mod session;
+mod setting;
 mod statement;
 mod stream;
 
 pub use egress::{Egress, scrub};
+pub use marks::{EXPOSURE, unmarked};
 pub use plan::Planned;
 pub use session::{Session, Sessions};
+pub use setting::{Change, Setting};

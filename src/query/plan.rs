@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::common::format::ExplainFormat;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 
+use super::access;
 use super::failure::diagnose;
 use super::functions;
+use super::marks::{marked, unmarked};
 use super::session::ViewState;
+use super::setting::{Change, Setting};
 use super::statement::{self, Explain, Statement};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -29,14 +33,40 @@ pub struct Planned(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     sql: String,
-    plan: AdmittedPlan,
+    work: Work,
     schema: SchemaRef,
     generation: [u8; 32],
     view: [u8; 32],
 }
 
+/// What running it does.
+#[derive(Debug)]
+enum Work {
+    Query {
+        plan: AdmittedPlan,
+        /// Fewer for wide rows.
+        rows_at_once: usize,
+    },
+    /// Changes the session, and answers no rows.
+    Change(Change),
+}
+
 impl Planned {
-    /// The logical schema of the result, before lowering for the wire.
+    /// A statement that changes the session: nothing is planned, and nothing happens until it is run.
+    pub(in crate::query) fn change(sql: String, change: Change, generation: [u8; 32], view: [u8; 32]) -> Self {
+        let schema = Arc::new(Schema::empty());
+        Self(Arc::new(Inner { sql, work: Work::Change(change), schema, generation, view }))
+    }
+
+    /// What it changes, if it is no query.
+    pub fn changes(&self) -> Option<&Change> {
+        match &self.0.work {
+            Work::Query { .. } => None,
+            Work::Change(change) => Some(change),
+        }
+    }
+
+    /// The logical schema of the result, before lowering for the wire. Its fields tell how values are masked, and nothing else.
     pub fn schema(&self) -> &SchemaRef {
         &self.0.schema
     }
@@ -57,16 +87,22 @@ impl Planned {
     }
 }
 
-/// Parses, gates and plans logically.
-pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits) -> Result<Planned> {
+/// Gates and plans logically what was parsed from `sql`.
+pub(in crate::query) async fn plan(
+    state: &ViewState,
+    sql: &str,
+    statement: Statement,
+    limits: &Limits,
+) -> Result<Planned> {
     state.plannings.fetch_add(1, Ordering::Relaxed);
-    let (parsed, explain) = match statement::parse(sql, limits)? {
+    let (parsed, explain) = match statement {
         Statement::Query(parsed) => (*parsed, None),
         Statement::Explain(Explain { analyze, verbose, format, query }) => {
             // Counts of one partition follow how files were dealt out, hidden rows among them: only totals are shown.
             let option = ExplainOption::default().with_analyze(analyze).with_verbose(verbose && !analyze);
             (*query, Some(option.with_format(format.unwrap_or(ExplainFormat::Indent))))
         }
+        Statement::ExplainAccess(query) => return planned(state, sql, access::plan(state, *query).await?),
         catalog => (describe(&state.view, &catalog, limits)?, None),
     };
     check_names(state, &parsed)?;
@@ -78,19 +114,26 @@ pub(in crate::query) async fn plan(state: &ViewState, sql: &str, limits: &Limits
         None => state.state.analyzer().execute_and_check(logical, state.state.config_options(), |_, _| {}),
     }
     .map_err(|error| diagnose(&error))?;
+    planned(state, sql, logical)
+}
+
+fn planned(state: &ViewState, sql: &str, logical: LogicalPlan) -> Result<Planned> {
+    let rows_at_once = functions::rows_at_once(&logical)?;
+    let schema = marked(&logical, logical.schema().inner());
     let plan = admit(logical)?;
-    let schema = plan.schema();
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
-    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), plan, schema, generation, view })))
+    let work = Work::Query { plan, rows_at_once };
+    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view })))
 }
 
 /// The plan as it is, if it still holds; else today's plan of the same statement.
 pub(in crate::query) async fn refresh(state: &ViewState, planned: Planned, limits: &Limits) -> Result<Planned> {
-    if planned.view() == state.view.digest() && !planned.0.plan.reads_clock() {
+    let Work::Query { plan: admitted, .. } = &planned.0.work else { return Ok(planned) };
+    if planned.view() == state.view.digest() && !admitted.reads_clock() {
         return Ok(planned);
     }
-    let today = plan(state, planned.sql(), limits).await?;
-    if today.schema() != planned.schema() {
+    let today = plan(state, planned.sql(), statement::parse(planned.sql(), limits)?, limits).await?;
+    if unmarked(today.schema()) != unmarked(planned.schema()) {
         return Err(Diagnostic::error(
             Kind::Stale,
             "contracts or policies changed since the statement was planned, and with them its columns",
@@ -105,8 +148,19 @@ pub(in crate::query) async fn physical(
     state: &ViewState,
     planned: &Planned,
 ) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
-    let execution = planned.0.plan.physical(&state.state).await.map_err(|error| diagnose(&error))?;
-    Ok((execution, state.state.task_ctx()))
+    let Work::Query { plan, rows_at_once } = &planned.0.work else {
+        return Err(Diagnostic::error(Kind::Internal, "a change of the session has no physical plan"));
+    };
+    // Each run has a time of its own, which `now()` is folded into, and counts its own aliases: those of a shared state would tell
+    // how many statements were planned before.
+    let mut session = state.state.clone();
+    session.mark_start_execution();
+    if *rows_at_once < session.config().batch_size() {
+        let config = session.config().clone().with_batch_size(*rows_at_once);
+        session = SessionStateBuilder::new_from_existing(session).with_config(config).build();
+    }
+    let execution = plan.physical(&session).await.map_err(|error| diagnose(&error))?;
+    Ok((execution, session.task_ctx()))
 }
 
 /// Every name must resolve for this principal; unknown and forbidden give the same answer.
@@ -115,7 +169,7 @@ fn check_names(state: &ViewState, parsed: &ParsedStatement) -> Result<()> {
     references.iter().try_for_each(|reference| check_name(&state.view, reference))
 }
 
-fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
+pub(in crate::query) fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
     let unknown = || {
         Diagnostic::error(Kind::NotFound, format!("there is no table `{}`", shown(reference)))
             .hint("`SHOW TABLES` lists the tables you can read; they are addressed as domain.table")
@@ -124,7 +178,7 @@ fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
         return Err(unknown());
     }
     let Some(domain) = reference.schema() else { return Err(unknown()) };
-    if domain == information_schema::NAME || domain == MeshSchema::NAME {
+    if is_of_the_mesh(reference) {
         // Their own tables answer for themselves; a wrong name among them is told by the engine.
         return Ok(());
     }
@@ -133,6 +187,11 @@ fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
         Resolution::Unknown => Err(unknown()),
         Resolution::Discoverable(product) => Err(denied(view, &product)),
     }
+}
+
+/// True for the schemas that describe the mesh.
+pub(in crate::query) fn is_of_the_mesh(reference: &TableReference) -> bool {
+    reference.schema().is_some_and(|domain| domain == information_schema::NAME || domain == MeshSchema::NAME)
 }
 
 /// Bounded, so that a long name in the text does not come back whole.
@@ -181,8 +240,16 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
                 quoted(table.table()),
             )
         }
+        Statement::ShowSetting(setting @ Setting::Purpose) => {
+            let value = Some(view.purpose()).filter(|purpose| !purpose.is_empty()).map(quoted);
+            let value = value.unwrap_or_else(|| "CAST(NULL AS VARCHAR)".to_owned());
+            format!("SELECT {} AS name, {value} AS value", quoted(setting.name()))
+        }
+        Statement::Set(_) => return Err(Diagnostic::error(Kind::Internal, "a change of the session is no query")),
         // INVARIANT: `plan` takes these itself.
-        Statement::Query(query) | Statement::Explain(Explain { query, .. }) => return Ok(query.as_ref().clone()),
+        Statement::Query(query) | Statement::ExplainAccess(query) | Statement::Explain(Explain { query, .. }) => {
+            return Ok(query.as_ref().clone());
+        }
     };
     match statement::parse(&sql, limits)? {
         Statement::Query(parsed) => Ok(*parsed),

@@ -21,7 +21,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::VisibleTable;
 use crate::flight::{Door, Doors, Gateway, Statement};
 use crate::identity::{Authenticator, Principal, UsersFile};
-use crate::query::Egress;
+use crate::query::{Change, Egress, Setting};
 use crate::telemetry::Clock;
 
 /// What tests watch and change.
@@ -85,8 +85,21 @@ impl Drop for Running {
 impl Door for Fake {
     type Planned = FakePlan;
 
+    /// Nothing here depends on a purpose.
+    fn request(&self, _purpose: Option<&str>, _kept: bool) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { principal: self.principal.clone(), world: Arc::clone(&self.world) }))
+    }
+
     fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    fn settings(&self) -> Vec<(Setting, String)> {
+        Vec::new()
+    }
+
+    fn set(&self, _change: &Change) -> Result<()> {
+        Ok(())
     }
 
     fn generation(&self) -> [u8; 32] {

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
@@ -183,6 +184,11 @@ fn written(expr: &Expr) -> Option<Size> {
 }
 
 fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
+    match expr {
+        Planned::Cast(cast) => check_cast(cast.field.data_type())?,
+        Planned::TryCast(cast) => check_cast(cast.field.data_type())?,
+        _ => {}
+    }
     let (name, arguments): (&str, &[Planned]) = match expr {
         Planned::ScalarFunction(call) => (call.name(), &call.args),
         Planned::HigherOrderFunction(call) => (call.func.name(), &call.args),
@@ -190,7 +196,68 @@ fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
         Planned::WindowFunction(call) => (call.fun.name(), &call.params.args),
         _ => return Ok(()),
     };
+    if matches!(name, "arrow_cast" | "arrow_try_cast")
+        && let Some(Planned::Literal(ScalarValue::Utf8(Some(to)), _)) = arguments.get(1)
+    {
+        check_type(to)?;
+    }
+    let centroids = match name {
+        "approx_percentile_cont" => arguments.get(2),
+        "approx_percentile_cont_with_weight" => arguments.get(3),
+        _ => None,
+    };
+    if let Some(centroids) = centroids {
+        check_centroids(name, centroids)?;
+    }
     sizes.check(name, arguments.len(), |place| bound(arguments.get(place)?))
+}
+
+/// A type as `arrow_cast` spells it.
+fn check_type(to: &str) -> Result<()> {
+    if ["Large", "FixedSize"].iter().any(|kind| to.contains(kind)) { refuse_type(to) } else { Ok(()) }
+}
+
+/// Texts, bytes and lists of these types are not bound to two gigabytes as all others are, and NULL can have a size of its own.
+fn refuse_type(to: &str) -> Result<()> {
+    Err(Diagnostic::error(Kind::Unsupported, format!("a cast to `{to}` is not offered: its values can be of any size"))
+        .hint("use `Utf8`, `Binary` or `List(…)`"))
+}
+
+/// As [`check_type`], for what SQL spells `INTEGER[1000000]`.
+fn check_cast(to: &DataType) -> Result<()> {
+    match to {
+        DataType::FixedSizeBinary(_)
+        | DataType::FixedSizeList(..)
+        | DataType::LargeUtf8
+        | DataType::LargeBinary
+        | DataType::LargeList(_)
+        | DataType::LargeListView(_) => refuse_type(&to.to_string()),
+        DataType::List(item) => check_cast(item.data_type()),
+        DataType::Dictionary(_, values) => check_cast(values),
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| check_cast(field.data_type())),
+        DataType::Map(entries, _) => check_cast(entries.data_type()),
+        _ => Ok(()),
+    }
+}
+
+/// A digest takes memory for each of its centroids before it sees a row, one digest for each group.
+///
+/// What is no number written out is refused: the engine would compute it and take what comes out.
+fn check_centroids(name: &str, given: &Planned) -> Result<()> {
+    const MOST: i128 = 1_000;
+    if literal_size(given).is_some_and(|count| count <= MOST) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(Kind::Exhausted, format!("`{name}` takes at most {MOST} centroids, as a number written out"))
+        .hint(format!("ask for {MOST} or less, or leave the argument out")))
+}
+
+/// The whole number that a planned expression is, if it is one.
+pub(super) fn literal_size(expr: &Planned) -> Option<i128> {
+    match bound(expr)? {
+        Size::Literal(size) => Some(size),
+        Size::Later => None,
+    }
 }
 
 fn bound(expr: &Planned) -> Option<Size> {

@@ -1,8 +1,9 @@
 //! Which statements are answered.
 
-use datafusion::sql::parser::{ExplainStatement, Statement as Parsed};
+use datafusion::sql::parser::{ExplainStatement, ResetStatement, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, Statement as Ast,
+    ContextModifier, Expr, Ident, ObjectName, Set, ShowStatementFilter, ShowStatementFilterPosition,
+    ShowStatementOptions, Statement as Ast, Value,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -12,6 +13,7 @@ use super::relations;
 use super::syntax::refuse;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::functions;
+use crate::query::setting::{Change, Setting};
 
 /// Whether a statement that begins so can be one of ours: most of what the parser knows is refused unparsed.
 pub(super) fn first(token: &Token) -> Result<()> {
@@ -28,6 +30,8 @@ pub(super) fn first(token: &Token) -> Result<()> {
                 | Keyword::SHOW
                 | Keyword::DESCRIBE
                 | Keyword::DESC
+                | Keyword::SET
+                | Keyword::RESET
         )
     {
         return Ok(());
@@ -51,14 +55,15 @@ pub(super) fn admit(statement: Parsed) -> Result<Statement> {
             let (analyze, verbose, format) = (options.analyze, options.verbose, options.format);
             Ok(Statement::Explain(Explain { analyze, verbose, format, query: statement }))
         }
-        parsed if is_query(&parsed) => {
+        parsed @ Parsed::Statement(_) if is_query(&parsed) => {
             query(&parsed)?;
             Ok(Statement::Query(Box::new(parsed)))
         }
         Parsed::Statement(ast) => about(*ast),
-        Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) | Parsed::Reset(_) => {
-            refuse("this statement is not answered")
+        Parsed::Reset(ResetStatement::Variable(name)) => {
+            Ok(Statement::Set(Change { setting: setting(&idents(&name)?)?, value: None }))
         }
+        Parsed::CreateExternalTable(_) | Parsed::CopyTo(_) => refuse("this statement is not answered"),
     }
 }
 
@@ -105,8 +110,47 @@ fn about(ast: Ast) -> Result<Statement> {
             }
         }
         Ast::ExplainTable { hive_format: None, table_name, .. } => described(table_name),
+        Ast::Set(Set::SingleAssignment {
+            scope: None | Some(ContextModifier::Session),
+            hivevar: false,
+            variable,
+            values,
+        }) => {
+            let setting = setting(&idents(&variable)?)?;
+            Ok(Statement::Set(Change { setting, value: value(setting, &values)? }))
+        }
+        Ast::Set(_) => refuse("this form of `SET` is not answered"),
+        Ast::ShowVariable { variable } => Ok(Statement::ShowSetting(setting(&variable)?)),
         Ast::ShowCreate { .. } => refuse("`SHOW CREATE` is not answered"),
         _ => refuse("this statement is not answered"),
+    }
+}
+
+fn idents(name: &ObjectName) -> Result<Vec<Ident>> {
+    let idents: Option<Vec<Ident>> = name.0.iter().map(|part| part.as_ident().cloned()).collect();
+    idents.map_or_else(|| refuse("this form of `SET` is not answered"), Ok)
+}
+
+fn setting(words: &[Ident]) -> Result<Setting> {
+    Setting::parse(&words.iter().map(folded).collect::<Vec<_>>().join("."))
+}
+
+/// One text, or `DEFAULT`: an expression would have to be evaluated, and a list has no meaning.
+fn value(setting: Setting, values: &[Expr]) -> Result<Option<String>> {
+    let text = match values {
+        [Expr::Value(value)] => match &value.value {
+            Value::SingleQuotedString(text) => Some(Some(text.clone())),
+            _ => None,
+        },
+        [Expr::Identifier(word)] if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default") => {
+            Some(None)
+        }
+        _ => None,
+    };
+    match text {
+        Some(text) => Ok(text),
+        None => Err(Diagnostic::error(Kind::Invalid, format!("the value of `{}` must be one text", setting.name()))
+            .hint(format!("for example: `SET {} = 'fraud-detection'`, or `RESET {0}`", setting.name()))),
     }
 }
 

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use super::{allow, syntax, tokens};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::query::setting::{Change, Setting};
 
 /// How deep expressions and queries may nest: what the parser stands on a small stack.
 const NESTING: usize = 50;
@@ -18,6 +19,8 @@ pub enum Statement {
     /// `SELECT`, `VALUES`, `WITH … SELECT`.
     Query(Box<Parsed>),
     Explain(Explain),
+    /// `EXPLAIN ACCESS` of the query.
+    ExplainAccess(Box<Parsed>),
     /// `SHOW TABLES [FROM domain] [LIKE pattern]`
     ShowTables {
         domain: Option<String>,
@@ -35,6 +38,10 @@ pub enum Statement {
     ShowColumns {
         table: ObjectName,
     },
+    /// `SET name = 'text'` and `RESET name`
+    Set(Change),
+    /// `SHOW name`
+    ShowSetting(Setting),
 }
 
 /// `EXPLAIN` of a query.
@@ -55,7 +62,9 @@ pub struct Explain {
 /// `Exhausted` where a limit of `limits` is passed, `Invalid` with line and column for what is not SQL or not one
 /// statement, `Unsupported` for what is not offered: everything that writes, reaches files, or changes the engine.
 pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
-    let tokens = tokens::admit(sql, limits)?;
+    let mut tokens = tokens::admit(sql, limits)?;
+    // No dialect has the statement: its two words are ours, and behind them stands a query as it always does.
+    let access = tokens::without_access(&mut tokens)?;
     let mut parser = DFParserBuilder::new(tokens)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING)
@@ -63,7 +72,11 @@ pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
         .map_err(|error| syntax::explain(&error, sql))?;
     let mut statements = parser.parse_statements().map_err(|error| syntax::explain(&error, sql))?;
     match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) => allow::admit(statement),
+        (Some(statement), true) => match (allow::admit(statement)?, access) {
+            (statement, false) => Ok(statement),
+            (Statement::Query(query), true) => Ok(Statement::ExplainAccess(query)),
+            (_, true) => syntax::refuse("`EXPLAIN ACCESS` is answered for queries only"),
+        },
         (None, _) => Err(syntax::empty()),
         (Some(_), false) => Err(Diagnostic::error(Kind::Invalid, "the text holds more than one statement")
             .hint("send one statement at a time")),

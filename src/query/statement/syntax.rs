@@ -90,5 +90,5 @@ pub(super) fn refuse<T>(what: &str) -> Result<T> {
     Err(Diagnostic::error(Kind::Unsupported, format!("{what}: meshgate is read-only")).hint(OFFERED))
 }
 
-pub(super) const OFFERED: &str =
-    "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS and DESCRIBE";
+pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE, and SET, \
+     RESET and SHOW of `meshgate.purpose`";

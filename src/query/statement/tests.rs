@@ -1,6 +1,7 @@
 use super::{Statement, parse};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind};
+use crate::query::Setting;
 
 fn parsed(sql: &str) -> Result<Statement, Diagnostic> {
     parse(sql, &Limits::default())
@@ -41,6 +42,37 @@ fn explain_takes_queries_only() {
 }
 
 #[test]
+fn explain_access_takes_queries_only() {
+    for sql in [
+        "EXPLAIN ACCESS SELECT 1",
+        " explain /* why */ Access\n with a as (select 1) select * from a;",
+        ";EXPLAIN ACCESS (SELECT 1) UNION SELECT 2",
+    ] {
+        assert!(matches!(parsed(sql), Ok(Statement::ExplainAccess(_))), "{sql}: {:?}", parsed(sql));
+    }
+    // Columns may have these names.
+    assert!(matches!(parsed("SELECT explain access"), Ok(Statement::Query(_))));
+    for sql in [
+        "EXPLAIN ACCESS",
+        "EXPLAIN ACCESS TABLES",
+        "EXPLAIN access.log",
+        "EXPLAIN ACCESS SHOW TABLES",
+        "EXPLAIN ACCESS EXPLAIN SELECT 1",
+        "EXPLAIN ACCESS EXPLAIN ACCESS SELECT 1",
+        "EXPLAIN ACCESS DESCRIBE sales.orders",
+        "EXPLAIN ACCESS INSERT INTO t VALUES (1)",
+        "EXPLAIN ACCESS DROP TABLE t",
+        "EXPLAIN ACCESS SELECT 1; SELECT 2",
+        "EXPLAIN \"ACCESS\" SELECT 1",
+    ] {
+        assert!(parsed(sql).is_err(), "{sql}: {:?}", parsed(sql));
+    }
+    // The place is one in the text as it was sent.
+    let error = parsed("EXPLAIN ACCESS SELECT 1 +").unwrap_err();
+    assert!(error.message.ends_with("at line 1, column 26"), "{error}");
+}
+
+#[test]
 fn show_and_describe_carry_what_they_name() {
     assert!(matches!(parsed("SHOW TABLES"), Ok(Statement::ShowTables { domain: None, like: None })));
     assert!(
@@ -61,13 +93,58 @@ fn show_and_describe_carry_what_they_name() {
 }
 
 #[test]
-fn nothing_can_be_set() {
+fn the_purpose_can_be_set() {
+    for (sql, value) in [
+        ("SET meshgate.purpose = 'fraud-detection'", Some("fraud-detection")),
+        ("set MESHGATE.Purpose to 'it''s';", Some("it's")),
+        ("SET SESSION meshgate.purpose = ''", Some("")),
+        ("SET meshgate.purpose = DEFAULT", None),
+        ("RESET meshgate.purpose", None),
+        ("reset \"meshgate\".\"purpose\";", None),
+    ] {
+        let Ok(Statement::Set(change)) = parsed(sql) else { panic!("{sql}: {:?}", parsed(sql)) };
+        assert_eq!((change.setting, change.value.as_deref()), (Setting::Purpose, value), "{sql}");
+    }
+    assert!(matches!(parsed("SHOW meshgate.purpose"), Ok(Statement::ShowSetting(Setting::Purpose))));
+    for sql in [
+        "SET meshgate.purpose = fraud",
+        "SET meshgate.purpose = \"fraud\"",
+        "SET meshgate.purpose = 1",
+        "SET meshgate.purpose = 'a', 'b'",
+        "SET meshgate.purpose = 'a' || 'b'",
+        "SET meshgate.purpose = (SELECT max(note) FROM sales.orders)",
+        "SET meshgate.purpose = lower('A')",
+        "SET LOCAL meshgate.purpose = 'a'",
+        "SET meshgate.purpose",
+        "RESET",
+        "EXPLAIN SET meshgate.purpose = 'a'",
+        "SET meshgate.purpose = 'a'; SELECT 1",
+    ] {
+        assert!(parsed(sql).is_err(), "{sql}: {:?}", parsed(sql));
+    }
+    let unknown = parsed("SET meshgate.porpose = 'a'").unwrap_err();
+    assert_eq!((unknown.kind, unknown.message.as_str()), (Kind::Unsupported, "there is no setting `meshgate.porpose`"));
+    let hint = "did you mean `meshgate.purpose`? the settings of a session are: `meshgate.purpose`";
+    assert_eq!(unknown.hints, [hint]);
+    let unknown = parsed("SET datafusion.explain.show_statistics = true").unwrap_err();
+    assert_eq!(unknown.hints, ["the settings of a session are: `meshgate.purpose`"]);
+}
+
+#[test]
+fn nothing_else_can_be_set() {
     for sql in [
         "SET datafusion.explain.show_statistics = true",
         "SET datafusion.catalog.information_schema = true",
         "SET datafusion.runtime.memory_limit = '100G'",
         "SET (a, b) = (1, 2)",
         "SET LOCAL schema = 'x'",
+        "SET purpose = 'x'",
+        "SET meshgate.purpose.x = 'x'",
+        "SET \"meshgate.purpose\".x = 'x'",
+        "SHOW purpose",
+        "RESET ALL",
+        "SET TIME ZONE 'UTC'",
+        "SET TRANSACTION READ WRITE",
         "SET ROLE dpo",
         "SET SESSION AUTHORIZATION dpo",
         "SET NAMES utf8",

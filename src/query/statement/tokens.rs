@@ -11,6 +11,8 @@ use super::{allow, syntax};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
+/// Longest name, quoted or not: names are compared with each other, repeated in schemas and in errors.
+const NAME_BYTES: usize = 1_024;
 /// Each further join multiplies the orders the planner thinks about.
 const JOINS: usize = 64;
 /// `UNION`, `EXCEPT`, `INTERSECT`: 3,000 of them planned for 6 s.
@@ -33,21 +35,78 @@ pub(super) fn admit(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
         .tokenize_with_location()
         .map_err(|error| syntax::at(&error.message, error.location, sql))?;
     let mut meaning = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
-    if meaning.clone().nth(limits.statement_tokens).is_some() {
+    let mut listed = Listed::default();
+    if meaning.clone().filter(|token| !listed.is_value(token)).nth(limits.statement_tokens).is_some() {
         return Err(too("the statement has more than", limits.statement_tokens, "words and signs"));
     }
     match meaning.clone().find(|token| !matches!(token, Token::SemiColon)) {
         Some(first) => allow::first(first)?,
         None => return Err(syntax::empty()),
     }
+    if meaning.clone().any(|token| matches!(token, Token::Word(word) if word.value.len() > NAME_BYTES)) {
+        return Err(too("the statement has a name longer than", NAME_BYTES, "bytes"));
+    }
     let mut weight = Weight::default();
     meaning.try_for_each(|token| weight.add(token, limits.statement_depth))?;
     Ok(tokens)
 }
 
+/// True for `EXPLAIN ACCESS …`, of which the two words are taken away; what follows keeps its place in the text.
+pub(super) fn without_access(tokens: &mut Vec<TokenWithSpan>) -> Result<bool> {
+    let mut meaning = (0..tokens.len()).filter(|at| {
+        !matches!(tokens.get(*at).map(|token| &token.token), Some(Token::Whitespace(_) | Token::SemiColon) | None)
+    });
+    let places = (meaning.next(), meaning.next(), meaning.next());
+    let token = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map(|token| &token.token);
+    let is = |at: Option<usize>, text: &str| matches!(token(at), Some(Token::Word(word)) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text));
+    if !is(places.0, "EXPLAIN") || !is(places.1, "ACCESS") {
+        return Ok(false);
+    }
+    if let Some(first) = token(places.2) {
+        allow::first(first)?;
+    }
+    if let (Some(explain), Some(access)) = (places.0, places.1) {
+        tokens.remove(access);
+        tokens.remove(explain);
+    }
+    Ok(true)
+}
+
 fn too(what: &str, limit: usize, unit: &str) -> Diagnostic {
     Diagnostic::error(Kind::Exhausted, format!("{what} {limit} {unit}"))
         .hint("make it smaller, or ask the operator about `[limits]`")
+}
+
+/// Finds the values of `IN (…)`: a hundred thousand of them are one expression to the planner, and their length is bounded.
+#[derive(Default)]
+struct Listed {
+    /// For each open bracket, whether it is of an `IN`.
+    open: Vec<bool>,
+    after_in: bool,
+}
+
+impl Listed {
+    fn is_value(&mut self, token: &Token) -> bool {
+        let begins = std::mem::take(&mut self.after_in);
+        match token {
+            Token::LParen => self.open.push(begins),
+            Token::RParen => {
+                self.open.pop();
+            }
+            Token::Word(word) => {
+                self.after_in = word.quote_style.is_none() && word.keyword == Keyword::IN;
+                // A subquery, or an expression: no list of values.
+                if let Some(open) = self.open.last_mut() {
+                    *open = false;
+                }
+            }
+            Token::Number(_, _) | Token::SingleQuotedString(_) | Token::Comma | Token::Minus => {
+                return self.open.last() == Some(&true);
+            }
+            _ => {}
+        }
+        false
+    }
 }
 
 #[derive(Default)]
