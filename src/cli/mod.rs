@@ -1,5 +1,6 @@
 //! Subcommands. Each is a face over the library; none has logic that another door would need.
 
+mod access;
 pub mod check;
 pub mod demo;
 mod output;
@@ -34,6 +35,8 @@ enum Command {
     Sql(sql::Args),
     /// Checks contracts and policies; prints every finding with its place.
     Check(check::Args),
+    /// Who sees what, and why; from the catalogs alone.
+    Access(access::Args),
     /// Writes the users file.
     User(user::Args),
 }
@@ -47,7 +50,8 @@ pub fn run(cli: Cli) -> u8 {
         Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Sql(args) => on_runtime(sql::run(args)),
-        Command::Check(args) => check::command(&args),
+        Command::Check(args) => on_runtime(check::command(args)),
+        Command::Access(args) => on_runtime(access::run(args)),
         Command::User(args) => user::run(&args),
     }
 }

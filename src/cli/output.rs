@@ -20,3 +20,16 @@ pub fn fail(diagnostic: &Diagnostic) -> u8 {
     complain(&render_human(diagnostic));
     1
 }
+
+/// `1,000,000`
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

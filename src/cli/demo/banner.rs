@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::principals::DemoPrincipal;
+use crate::cli::output::grouped;
 use crate::gateway::ProductRow;
 
 const TITLES: [&str; 6] = ["domain", "dataset", "format", "rows", "state", "why"];
@@ -46,19 +47,6 @@ pub(super) fn products(rows: &[ProductRow]) -> String {
             out.push_str(&rule.join("  "));
             out.push('\n');
         }
-    }
-    out
-}
-
-/// 1500000 → `1,500,000`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }

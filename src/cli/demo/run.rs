@@ -98,6 +98,7 @@ async fn demo(args: Args) -> Result<u8> {
         let code = sql::interactive(sql::Options {
             url: format!("grpc://{address}"),
             login,
+            purpose: None,
             format: sql::Format::Table,
             stop: leave,
         })

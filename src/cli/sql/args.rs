@@ -27,6 +27,9 @@ pub struct Args {
     /// A bearer token in place of user and password; also in MESHGATE_TOKEN
     #[arg(long, conflicts_with = "user")]
     pub token: Option<SecretString>,
+    /// What the session is for, as policies may ask; like `SET meshgate.purpose = '…'` at its beginning
+    #[arg(long, value_name = "TEXT")]
+    pub purpose: Option<String>,
     /// Run these statements and leave; may be repeated
     #[arg(long, short, value_name = "SQL", conflicts_with = "file")]
     pub command: Vec<String>,

@@ -23,7 +23,7 @@ pub(super) fn options() -> FormatOptions<'static> {
 
 /// Escapes what could move the cursor, change colours or reorder the line. Data never reaches the terminal
 /// without this.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+pub(in crate::cli) fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) && text.len() <= MAX_CHARS {
         return Cow::Borrowed(text);
     }

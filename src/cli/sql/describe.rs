@@ -122,16 +122,19 @@ pub(super) fn datasets(known: &Known) -> Grid {
 
 /// What the client knows, and what the server calls this principal if it says.
 pub(super) async fn whoami(session: &mut Session) -> String {
-    let known_as = current_user(session).await.filter(|name| name != session.user());
+    let known_as = last_of(session, "SELECT current_user", 1).await.filter(|name| name != session.user());
     let there = known_as.map(|name| format!(" (there: {name})")).unwrap_or_default();
-    format!("{}{there} at {}\n", cell::plain(session.user()), cell::plain(&session.url))
+    let purpose = last_of(session, "SHOW meshgate.purpose", 2).await;
+    let purpose = purpose.map(|purpose| format!(", for the purpose `{purpose}`")).unwrap_or_default();
+    format!("{}{there} at {}{purpose}\n", cell::plain(session.user()), cell::plain(&session.url))
 }
 
-async fn current_user(session: &mut Session) -> Option<String> {
-    let answer = session.execute("SELECT current_user").await.ok()?;
+/// The last of so many columns of an answer's first row, if a server answers that; NULL is nothing.
+async fn last_of(session: &mut Session, sql: &str, columns: usize) -> Option<String> {
+    let answer = session.execute(sql).await.ok()?;
     let batches = answer.rows.collect().await.ok()?;
-    let batch = batches.iter().find(|batch| batch.num_rows() > 0 && batch.num_columns() == 1)?;
-    let text = arrow::util::display::array_value_to_string(batch.columns().first()?, 0).ok()?;
+    let batch = batches.iter().find(|batch| batch.num_rows() > 0 && batch.num_columns() == columns)?;
+    let text = arrow::util::display::array_value_to_string(batch.columns().last()?, 0).ok()?;
     Some(cell::plain(&text).into_owned()).filter(|text| !text.is_empty())
 }
 
@@ -151,7 +154,13 @@ fn some(text: &str) -> Option<String> {
 fn grid(names: &[&str], rows: Vec<Vec<Option<String>>>) -> Grid {
     let columns = names
         .iter()
-        .map(|name| Heading { name: (*name).to_owned(), type_name: String::new(), number: false, whole: false })
+        .map(|name| Heading {
+            name: (*name).to_owned(),
+            masks: None,
+            type_name: String::new(),
+            number: false,
+            whole: false,
+        })
         .collect();
     Grid { columns, total: rows.len(), rows, cut: None }
 }

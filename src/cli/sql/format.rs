@@ -55,7 +55,7 @@ impl Format {
 }
 
 /// Writes one result as it arrives.
-pub(super) struct Encoder<W: Write> {
+pub(in crate::cli) struct Encoder<W: Write> {
     sink: Sink<W>,
     schema: SchemaRef,
 }
@@ -73,7 +73,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     /// When nothing can be written to `out`.
-    pub(super) fn new(format: Format, schema: &SchemaRef, out: W) -> Result<Self, ArrowError> {
+    pub(in crate::cli) fn new(format: Format, schema: &SchemaRef, out: W) -> Result<Self, ArrowError> {
         let json = || JsonBuilder::new().with_explicit_nulls(true);
         let sink = match format {
             Format::Csv => Sink::Csv(Box::new(CsvBuilder::new().with_header(true).build(out))),
@@ -92,7 +92,7 @@ impl<W: Write> Encoder<W> {
         Ok(encoder)
     }
 
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    pub(in crate::cli) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         if self.schema.fields().is_empty() {
             return Ok(());
         }
@@ -109,7 +109,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     /// When the end cannot be written.
-    pub(super) fn finish(self) -> Result<W, ArrowError> {
+    pub(in crate::cli) fn finish(self) -> Result<W, ArrowError> {
         let mut out = match self.sink {
             Sink::Csv(writer) => writer.into_inner(),
             Sink::Json(mut writer) => {

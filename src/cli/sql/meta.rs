@@ -15,6 +15,8 @@ pub(super) enum Meta {
     Describe(Option<String>),
     Products,
     Whoami,
+    /// Why a statement shows what it shows; `None` is the last one.
+    Why(Option<String>),
     /// `None` toggles.
     Timing(Option<bool>),
     /// `None` toggles.
@@ -39,10 +41,11 @@ pub(super) enum Expanded {
 }
 
 /// Command, argument, what it does: the help, and what completion offers.
-pub(super) const COMMANDS: [(&str, &str, &str); 10] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 11] = [
     ("\\d", "[NAME]", "tables; the tables of a domain; the columns of a table"),
     ("\\dp", "", "products: version, status, owner, support, purpose"),
-    ("\\whoami", "", "who you are and where"),
+    ("\\why", "[SELECT …]", "why the last statement, or this one, shows what it shows"),
+    ("\\whoami", "", "who you are, where and for what"),
     ("\\timing", "[on|off]", "show how long a statement took"),
     ("\\x", "[on|off|auto]", "rows one below the other"),
     ("\\format", "[FORMAT]", "table, csv, json, ndjson, markdown or arrow"),
@@ -62,6 +65,7 @@ pub(super) fn parse(line: &str) -> Result<Meta> {
     let argument = Some(argument.trim()).filter(|argument| !argument.is_empty());
     match (command, argument) {
         ("\\d", name) => Ok(Meta::Describe(name.map(str::to_owned))),
+        ("\\why", sql) => Ok(Meta::Why(sql.map(str::to_owned))),
         ("\\timing", None) => Ok(Meta::Timing(None)),
         ("\\timing", Some(word)) => {
             switch(command, word, &[("on", true), ("off", false)]).map(|on| Meta::Timing(Some(on)))
@@ -146,6 +150,8 @@ mod tests {
             ("\\d", Meta::Describe(None)),
             ("\\d sales.orders;", Meta::Describe(Some("sales.orders".to_owned()))),
             ("\\dp", Meta::Products),
+            ("\\why", Meta::Why(None)),
+            ("\\why select 1;", Meta::Why(Some("select 1".to_owned()))),
             ("\\timing", Meta::Timing(None)),
             ("\\timing OFF", Meta::Timing(Some(false))),
             ("\\x auto", Meta::Expanded(Some(Expanded::Auto))),

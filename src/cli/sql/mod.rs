@@ -20,6 +20,7 @@ mod history;
 mod lexer;
 mod meta;
 mod names;
+mod reasons;
 mod render;
 mod repl;
 mod report;
@@ -30,10 +31,13 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod why;
 mod window;
 mod words;
 
 pub use args::Args;
+pub(in crate::cli) use format::Encoder;
 pub use format::Format;
+pub(in crate::cli) use reasons::render as render_reasons;
 pub use repl::{Options, interactive};
 pub use script::run;

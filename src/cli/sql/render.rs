@@ -1,10 +1,12 @@
 //! Rows as a box table, or one below the other.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::cell;
 use super::fit::{Need, Slot, fit};
-use super::window::{Grid, Heading};
+use super::window::{Grid, Heading, MASKED};
+use crate::cli::output::grouped;
 
 /// A text column keeps at least this much before others hide.
 const LEAST_TEXT: usize = 8;
@@ -47,10 +49,10 @@ pub(super) fn table(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Drawn
     let hidden = grid.columns.len() - slots.iter().filter(|slot| **slot != Slot::Gap).count();
     let mut lines = Vec::with_capacity(grid.rows.len() + 6);
     lines.push(border(&slots, ["┌", "┬", "┐"], paint));
-    lines.push(heading(grid, &slots, paint, |column| &column.name, |text| paint.bold(text)));
+    lines.push(heading(grid, &slots, paint, Heading::title, |text| paint.bold(text)));
     // Lists of names have no types.
     if grid.columns.iter().any(|column| !column.type_name.is_empty()) {
-        lines.push(heading(grid, &slots, paint, |column| &column.type_name, |text| paint.dim(text)));
+        lines.push(heading(grid, &slots, paint, |column| Cow::Borrowed(&column.type_name), |text| paint.dim(text)));
     }
     lines.push(border(&slots, ["├", "┼", "┤"], paint));
     for (index, row) in grid.rows.iter().enumerate() {
@@ -91,7 +93,7 @@ fn needs(grid: &Grid) -> Vec<Need> {
                 })
                 .max()
                 .unwrap_or(0);
-            let natural = cells.max(cell::width(&column.name)).max(cell::width(&column.type_name)).max(1);
+            let natural = cells.max(cell::width(&column.title())).max(cell::width(&column.type_name)).max(1);
             let least = if column.whole {
                 cells.clamp(1, MOST_WHOLE).max(natural.min(LEAST_TEXT))
             } else {
@@ -117,11 +119,11 @@ fn heading<'g>(
     grid: &'g Grid,
     slots: &[Slot],
     paint: Paint,
-    text: impl Fn(&'g Heading) -> &'g String,
+    text: impl Fn(&'g Heading) -> Cow<'g, str>,
     style: impl Fn(&str) -> String,
 ) -> String {
     line(slots, paint, |column, width| match grid.columns.get(column) {
-        Some(column) => align(text(column), width, column.number, &style),
+        Some(column) => align(&text(column), width, column.number, &style),
         None => " ".repeat(width),
     })
 }
@@ -155,7 +157,7 @@ fn centre(styled: &str, text_width: usize, width: usize) -> String {
 
 /// One line for each column of each row: for rows wider than the terminal.
 pub(super) fn vertical(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Drawn {
-    let names = grid.columns.iter().map(|column| cell::width(&column.name)).max().unwrap_or(0);
+    let names = grid.columns.iter().map(|column| cell::width(&column.title())).max().unwrap_or(0);
     let mut out = String::new();
     for (index, row) in grid.rows.iter().enumerate() {
         let mut number = index + 1;
@@ -167,12 +169,12 @@ pub(super) fn vertical(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Dr
             }
             number += cut.rows;
         }
-        let title = format!("── row {} ", count(number));
+        let title = format!("── row {} ", grouped(number as u64));
         let rest = terminal.unwrap_or(40).min(60).saturating_sub(cell::width(&title));
         out.push_str(&paint.dim(&format!("{title}{}", "─".repeat(rest))));
         out.push('\n');
         for (column, value) in grid.columns.iter().zip(row) {
-            out.push_str(&align(&column.name, names, false, |text| paint.bold(text)));
+            out.push_str(&align(&column.title(), names, false, |text| paint.bold(text)));
             out.push_str("  ");
             let room = terminal.map_or(usize::MAX, |terminal| terminal.saturating_sub(names + 2).max(LEAST_TEXT));
             match value {
@@ -193,11 +195,18 @@ pub(super) fn vertical(grid: &Grid, terminal: Option<usize>, paint: Paint) -> Dr
     Drawn { text: out, hidden: 0 }
 }
 
+/// The line that says what the marks in the heading mean; nothing where there are none.
+pub(super) fn legend(grid: &Grid) -> Option<String> {
+    let masked = grid.columns.iter().filter_map(|column| Some(format!("{} ({})", column.name, column.masks.as_ref()?)));
+    let masked: Vec<String> = masked.collect();
+    (!masked.is_empty()).then(|| format!("{MASKED} masked: {}; `\\why` says why", masked.join(", ")))
+}
+
 /// The line below a result: rows, what is not shown, time.
 pub(super) fn footer(grid: &Grid, hidden: usize, took: Option<Duration>) -> String {
     let mut parts = vec![rows(grid.total)];
     if grid.cut.is_some() {
-        parts.push(format!("{} shown", count(grid.rows.len())));
+        parts.push(format!("{} shown", grouped(grid.rows.len() as u64)));
     }
     if hidden > 0 {
         let columns = if hidden == 1 { "column" } else { "columns" };
@@ -211,24 +220,11 @@ pub(super) fn footer(grid: &Grid, hidden: usize, took: Option<Duration>) -> Stri
 }
 
 pub(super) fn rows(total: usize) -> String {
-    format!("{} {}", count(total), if total == 1 { "row" } else { "rows" })
+    format!("{} {}", grouped(total as u64), if total == 1 { "row" } else { "rows" })
 }
 
 pub(super) fn seconds(took: Duration) -> String {
     format!("{:.3} s", took.as_secs_f64())
-}
-
-/// `1,000,000`
-fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -244,6 +240,7 @@ mod tests {
                 .iter()
                 .map(|(name, type_name)| Heading {
                     name: (*name).to_owned(),
+                    masks: None,
                     type_name: (*type_name).to_owned(),
                     number: *type_name == "bigint",
                     whole: *type_name == "bigint",
@@ -268,6 +265,25 @@ mod tests {
 └─────────┴──────┘
 ";
         assert_eq!(table(&grid, Some(80), PLAIN).text, expect);
+    }
+
+    #[test]
+    fn masked_columns_are_marked_and_explained_below() {
+        let mut grid = grid(&[("id", "bigint"), ("email", "text")], &[&[Some("1"), Some("3f9a")]]);
+        assert_eq!(legend(&grid), None);
+        grid.columns[1].masks = Some("hash".to_owned());
+        let expect = "\
+┌────────┬─────────┐
+│     id │ email ▒ │
+│ bigint │ text    │
+├────────┼─────────┤
+│      1 │ 3f9a    │
+└────────┴─────────┘
+";
+        assert_eq!(table(&grid, Some(80), PLAIN).text, expect);
+        assert_eq!(legend(&grid).unwrap(), "▒ masked: email (hash); `\\why` says why");
+        let text = vertical(&grid, Some(20), PLAIN).text;
+        assert!(text.contains("id       1\nemail ▒  3f9a\n"), "{text}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Options {
     /// `grpc://host:port`
     pub url: String,
     pub login: Login,
+    /// What the session is for, where it says so from the beginning.
+    pub purpose: Option<String>,
     /// How results are shown at first.
     pub format: Format,
     /// Ends the session from outside, also while a line is being typed.
@@ -41,7 +43,7 @@ pub struct Options {
 /// Opens the prompt and stays until the user leaves; answers the exit code, 1 without a connection.
 pub async fn interactive(options: Options) -> u8 {
     let mut console = Console::standard();
-    let session = match Session::open(&options.url, options.login).await {
+    let session = match Session::open(&options.url, options.login, options.purpose).await {
         Ok(session) => session,
         Err(diagnostic) => return fail(&mut console, &diagnostic),
     };

@@ -20,7 +20,8 @@ pub async fn run(args: Args) -> u8 {
             Ok(login) => login,
             Err(diagnostic) => return fail(&mut Console::standard(), &diagnostic),
         };
-        let options = Options { url: args.url, login, format: args.format, stop: CancellationToken::new() };
+        let Args { url, purpose, format, .. } = args;
+        let options = Options { url, login, purpose, format, stop: CancellationToken::new() };
         return Box::pin(interactive(options)).await;
     }
     Box::pin(run_on(args, Console::standard())).await
@@ -38,7 +39,7 @@ pub(super) async fn run_on(args: Args, mut console: Console) -> u8 {
         Ok(ready) => ready,
         Err(diagnostic) => return fail(&mut console, &diagnostic),
     };
-    let session = match Session::open(&args.url, login).await {
+    let session = match Session::open(&args.url, login, args.purpose.clone()).await {
         Ok(session) => session,
         Err(diagnostic) => return fail(&mut console, &diagnostic),
     };

@@ -2,12 +2,16 @@
 
 use super::names::Names;
 use crate::client::{Client, Login, Rows, connect};
-use crate::diagnostic::{Kind, Result};
+use crate::diagnostic::{Diagnostic, Kind, Result};
 
 pub(super) struct Session {
     pub(super) url: String,
     pub(super) login: Login,
     pub(super) client: Client,
+    /// Said anew at each login.
+    purpose: Option<String>,
+    /// A statement has set something, which ends with the login.
+    has_set: bool,
 }
 
 /// Rows, and whether a new login was needed to get them.
@@ -17,18 +21,33 @@ pub(super) struct Answer {
 }
 
 impl Session {
-    pub(super) async fn open(url: &str, login: Login) -> Result<Self> {
-        let client = connect(url, &login).await?;
-        Ok(Self { url: url.to_owned(), login, client })
+    pub(super) async fn open(url: &str, login: Login, purpose: Option<String>) -> Result<Self> {
+        let client = connect(url, &login, purpose.as_deref()).await?;
+        Ok(Self { url: url.to_owned(), login, client, purpose, has_set: false })
+    }
+
+    /// # Errors
+    /// Those of the login; `Stale` where the old one had settings, since the next statement would run without them.
+    async fn log_in_again(&mut self) -> Result<()> {
+        self.client = connect(&self.url, &self.login, self.purpose.as_deref()).await?;
+        if std::mem::take(&mut self.has_set) {
+            return Err(Diagnostic::error(Kind::Stale, "the login had ended, and with it what the session had set")
+                .hint("you are logged in again: `SET` it again, then repeat the statement"));
+        }
+        Ok(())
     }
 
     /// Runs one statement. A gateway that was restarted, or a token that has expired, is met with one new
     /// login: nothing can have run, since the statement was refused before it was looked at.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<Answer> {
         match self.client.execute(sql).await {
-            Ok(rows) => Ok(Answer { rows, again: false }),
+            Ok(rows) => {
+                let word = sql.split_whitespace().next().unwrap_or_default();
+                self.has_set |= word.eq_ignore_ascii_case("set");
+                Ok(Answer { rows, again: false })
+            }
             Err(refused) if refused.kind == Kind::Unauthenticated && self.login.user().is_some() => {
-                self.client = connect(&self.url, &self.login).await?;
+                self.log_in_again().await?;
                 Ok(Answer { rows: self.client.execute(sql).await?, again: true })
             }
             Err(refused) if refused.kind == Kind::Unauthenticated => {
@@ -42,7 +61,7 @@ impl Session {
     pub(super) async fn refresh(&mut self, names: &Names) -> Result<()> {
         match names.refresh(&self.client).await {
             Err(refused) if refused.kind == Kind::Unauthenticated && self.login.user().is_some() => {
-                self.client = connect(&self.url, &self.login).await?;
+                self.log_in_again().await?;
                 names.refresh(&self.client).await
             }
             other => other,

@@ -14,10 +14,11 @@ use super::describe;
 use super::format::Encoder;
 use super::meta::{self, Expanded, Meta};
 use super::names::Names;
-use super::render::{self, footer, table, vertical};
+use super::render::{self, footer, legend, table, vertical};
 use super::report::{place, report};
 use super::session::Session;
 use super::split::{Item, Statement, split};
+use super::why;
 use super::window::{Grid, Window};
 use crate::client::Rows;
 use crate::diagnostic::{Diagnostic, Kind, Place, Result};
@@ -37,6 +38,8 @@ pub(super) struct Shell {
     pub(super) timing: bool,
     pub(super) expanded: Expanded,
     output: Option<Output>,
+    /// The last statement that was sent, for `\why`.
+    last: Option<String>,
     /// A person reads along: rows are counted and timed, and results are cut to the screen.
     interactive: bool,
     /// A new login was needed; the names may have changed.
@@ -71,6 +74,7 @@ impl Shell {
             timing: true,
             expanded: Expanded::Off,
             output: None,
+            last: None,
             interactive,
             logged_in_again: false,
             paging: Arc::default(),
@@ -104,11 +108,14 @@ impl Shell {
     }
 
     async fn query(&mut self, sql: &str) -> Result<()> {
+        if asks_rows(sql) {
+            self.last = Some(sql.to_owned());
+        }
         let started = Instant::now();
         let answer = self.session.execute(sql).await?;
         if answer.again {
             self.logged_in_again = true;
-            self.console.say("logged in again; settings of the session are back to their defaults");
+            self.console.say("logged in again");
         }
         let mut rows = answer.rows;
         if self.output.is_some() {
@@ -182,7 +189,12 @@ impl Shell {
     fn draw(&self, grid: &Grid, took: Option<Duration>) -> String {
         let columns = self.console.screen.size().map(|(columns, _)| columns);
         let paint = self.console.screen.paint;
-        let drawn = if self.is_vertical(grid) { vertical(grid, columns, paint) } else { table(grid, columns, paint) };
+        let mut drawn =
+            if self.is_vertical(grid) { vertical(grid, columns, paint) } else { table(grid, columns, paint) };
+        if let Some(legend) = legend(grid) {
+            drawn.text += &paint.dim(&legend);
+            drawn.text.push('\n');
+        }
         if !self.interactive {
             return drawn.text;
         }
@@ -299,6 +311,17 @@ impl Shell {
                 let text = describe::whoami(&mut self.session).await;
                 self.print(&text)?;
             }
+            Meta::Why(sql) => {
+                let question = why::question(sql.as_deref().or(self.last.as_deref()))?;
+                match why::why(&mut self.session, &question).await {
+                    Ok(text) => self.print(&text)?,
+                    // Its places are those of what was sent.
+                    Err(diagnostic) => {
+                        self.complain(&diagnostic, Some(&question));
+                        return Ok(Outcome::Failed);
+                    }
+                }
+            }
             Meta::Timing(on) => {
                 self.timing = on.unwrap_or(!self.timing);
                 self.note(if self.timing { "timing is on" } else { "timing is off" })?;
@@ -386,4 +409,10 @@ fn located(diagnostic: Diagnostic, file: Option<&Path>, statement: Option<&State
     let (line, column) = place(&diagnostic.message).unwrap_or((1, 1));
     let column = if line == 1 { statement.column + column - 1 } else { column };
     diagnostic.at(Place { file: file.display().to_string(), line: statement.line + line - 1, column })
+}
+
+/// True for what `\\why` can explain.
+fn asks_rows(sql: &str) -> bool {
+    let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    ["", "select", "with", "values"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }

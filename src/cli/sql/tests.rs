@@ -54,6 +54,7 @@ fn args(url: &str, commands: &[&str], format: Format) -> Args {
         user: Some("ana".to_owned()),
         password: Some("ana".into()),
         token: None,
+        purpose: None,
         command: commands.iter().map(|text| (*text).to_owned()).collect(),
         file: None,
         format,
@@ -101,6 +102,28 @@ async fn backslash_commands_work_in_scripts() {
     assert_eq!((code, said.text().as_str()), (0, ""));
     let text = written.text();
     assert!(text.contains("│ order_id │ bigint │ no   │ the key │"), "{text}");
+}
+
+#[tokio::test]
+async fn masked_columns_are_marked_and_why_says_why() {
+    let table = "┌──────┐\n│ t ▒  │\n│ text │\n├──────┤\n│ 3f9a │\n└──────┘\n▒ masked: t (hash); `\\why` says why\n";
+    check(&["select masked"], Format::Table, 0, table, "").await;
+    // Programs get what they always got.
+    check(&["select masked"], Format::Csv, 0, "t\n3f9a\n", "").await;
+    check(&["select masked"], Format::Json, 0, "[{\"t\":\"3f9a\"}]\n", "").await;
+
+    let why = "sales.orders_v1: product sales.orders, owner sales-team (#sales)\n  (rows)  all   every row by analysts\n  \
+               t       hash  masked\\u{1b}[2J by pii\n";
+    check(&["\\why select masked;"], Format::Table, 0, why, "").await;
+    // The last statement, however many questions were asked of it.
+    let twice = format!("t\n3f9a\n{why}{why}");
+    check(&["select masked", "\\why", "\\why"], Format::Csv, 0, &twice, "").await;
+    let none =
+        "error (invalid): there is no statement to explain yet\n  hint: name one: `\\why SELECT * FROM domain.table`\n";
+    check(&["\\why"], Format::Table, 1, "", none).await;
+    let wrong = WRONG.replace("column 8", "column 23").replace("select wrong", "EXPLAIN ACCESS select wrong");
+    let wrong = wrong.replace("  │        ^^^^^", &format!("  │ {}^^^^^", " ".repeat(22)));
+    check(&["\\why select wrong"], Format::Table, 1, "", &wrong).await;
 }
 
 #[tokio::test]
@@ -158,7 +181,7 @@ async fn a_reader_that_has_enough_is_no_failure() {
 
 async fn shell(fake: &Fake, written: &Buffer, said: &Buffer, size: Option<(usize, usize)>) -> Shell {
     let login = Login::Password { user: "ana".to_owned(), password: "ana".into() };
-    let session = Session::open(&fake.url, login).await.unwrap();
+    let session = Session::open(&fake.url, login, None).await.unwrap();
     let mut shell = Shell::new(session, console(written.clone(), said, size), Format::Table, true);
     shell.timing = false;
     shell
@@ -186,8 +209,14 @@ async fn a_new_login_follows_a_restart_and_says_so() {
     let mut shell = shell(&fake, &written, &said, None).await;
     fake.state.logins.fetch_add(1, Ordering::SeqCst);
     assert_eq!(shell.run("select 1", None, 0).await, Outcome::Done);
-    assert_eq!(said.text(), "logged in again; settings of the session are back to their defaults\n");
+    assert_eq!(said.text(), "logged in again\n");
     assert!(shell.logged_in_again);
+    // What was set has ended with the login: the next statement must not run as if it had not.
+    assert_eq!(shell.run("set x = 'y'", None, 0).await, Outcome::Done);
+    fake.state.logins.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(shell.run("select 1", None, 0).await, Outcome::Failed);
+    assert!(said.text().contains("what the session had set"), "{}", said.text());
+    assert_eq!(shell.run("select 1", None, 0).await, Outcome::Done);
 }
 
 #[tokio::test]
@@ -239,7 +268,7 @@ async fn who_and_what() {
     let mut shell = shell(&fake, &written, &said, None).await;
     assert_eq!(shell.run("\\whoami\n\\dp\n\\d", None, 0).await, Outcome::Done);
     let text = written.text();
-    assert!(text.starts_with(&format!("ana at {}\n", fake.url)), "{text}");
+    assert!(text.starts_with(&format!("ana at {}, for the purpose `fraud-detection`\n", fake.url)), "{text}");
     assert!(text.contains("│ sales  │ orders      │ table │ what customers bought │"), "{text}");
     assert_eq!(shell.names.known().domains, ["sales"]);
 }
@@ -268,6 +297,7 @@ fn the_prompt_can_run_beside_a_server() {
     is_send(super::interactive(super::Options {
         url: String::new(),
         login: Login::Anonymous,
+        purpose: None,
         format: Format::Table,
         stop: tokio_util::sync::CancellationToken::new(),
     }));

@@ -1,5 +1,6 @@
 //! The part of a result that a screen can show: its head, its tail, and how many rows lie between.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use arrow::array::{Array, RecordBatch};
@@ -8,6 +9,10 @@ use arrow::error::ArrowError;
 use arrow::util::display::ArrayFormatter;
 
 use super::cell;
+use crate::query::EXPOSURE;
+
+/// Stands behind the name of a column whose values are masked.
+pub(super) const MASKED: char = '▒';
 
 /// Keeps at most `limit` rows (and the rest of the batches they stand in), however many pass.
 pub(super) struct Window {
@@ -78,6 +83,7 @@ impl Window {
             .iter()
             .map(|field| Heading {
                 name: cell::plain(field.name()).into_owned(),
+                masks: field.metadata().get(EXPOSURE).map(|masks| cell::plain(masks).into_owned()),
                 type_name: cell::type_name(field.data_type()),
                 number: cell::is_number(field.data_type()),
                 whole: cell::is_short_and_whole(field.data_type()),
@@ -124,6 +130,8 @@ pub(super) struct Grid {
 #[derive(Debug, Clone)]
 pub(super) struct Heading {
     pub(super) name: String,
+    /// How its values are masked, where the server says that they are.
+    pub(super) masks: Option<String>,
     pub(super) type_name: String,
     /// Numbers stand to the right.
     pub(super) number: bool,
@@ -136,6 +144,13 @@ pub(super) struct Heading {
 pub(super) struct Cut {
     pub(super) after: usize,
     pub(super) rows: usize,
+}
+
+impl Heading {
+    /// The name with the mark of a masked column.
+    pub(super) fn title(&self) -> Cow<'_, str> {
+        if self.masks.is_some() { Cow::Owned(format!("{} {MASKED}", self.name)) } else { Cow::Borrowed(&self.name) }
+    }
 }
 
 impl Grid {

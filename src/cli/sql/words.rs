@@ -4,7 +4,8 @@
 //! name should not look like syntax.
 
 /// Sorted, upper case.
-pub(super) const KEYWORDS: [&str; 101] = [
+pub(super) const KEYWORDS: [&str; 102] = [
+    "ACCESS",
     "ALL",
     "ANALYZE",
     "AND",

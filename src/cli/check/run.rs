@@ -1,0 +1,106 @@
+//! Loads a folder, asks everything of it, tells what was found.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::report::{Format, Report, Tests};
+use super::suite::{self, Bench};
+use super::{coverage, mutants, people};
+use crate::diagnostic::{Diagnostic, Kind, Severity};
+use crate::mesh::{Files, load};
+use crate::policy::{PolicyStore, Principals};
+use crate::telemetry::Clock;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder with `mesh.yaml`, `governance/` and one folder for each domain.
+    #[arg(default_value = "catalogs")]
+    pub(super) folder: PathBuf,
+    /// Who access is asked about (YAML, or a users file): tells products that none of them can read or edit.
+    #[arg(long, value_name = "FILE")]
+    pub(super) principals: Option<PathBuf>,
+    /// How findings are told.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// Names policies and conditions that no test makes decide both ways.
+    #[arg(long)]
+    pub(super) coverage: bool,
+    /// Drops one condition at a time and tells which of them no test misses.
+    #[arg(long)]
+    pub(super) mutate: bool,
+    /// Warnings fail too.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+/// Answers the exit code: 0, or 1 for any error (with `--strict` for any finding).
+pub async fn command(args: Args) -> u8 {
+    let (code, text) = answer(&args).await;
+    // A closed pipe (`| head`) is no reason to fail otherwise than the findings say.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    code
+}
+
+/// The exit code, and what to print.
+pub(super) async fn answer(args: &Args) -> (u8, String) {
+    let mut report = Report::default();
+    if let Err(findings) = Box::pin(fill(args, &mut report)).await {
+        report.findings.extend(findings);
+    }
+    let fails = report.count(Severity::Error) > 0 || args.strict && report.count(Severity::Warning) > 0;
+    (u8::from(fails), report.render(args.format))
+}
+
+/// What ends the check early is an error here; everything else goes to the report.
+async fn fill(args: &Args, report: &mut Report) -> Result<(), Vec<Diagnostic>> {
+    let one = |finding: Diagnostic| vec![finding];
+    let files = Files::read(&args.folder).map_err(one)?;
+    let snapshot = Arc::new(load(&files)?);
+    report.products = snapshot.products.len() + snapshot.faults.len();
+    report.findings.extend(snapshot.findings.iter().cloned());
+    let policies = PolicyStore::load(&files, &snapshot);
+    report.findings.extend(policies.findings().iter().cloned());
+    report.findings.extend(policies.dead(&snapshot));
+    if let Some(path) = &args.principals {
+        match Principals::load(path) {
+            Ok(principals) => {
+                report.findings.extend(principals.check(&[&snapshot.mesh]));
+                let now = Clock::real().unix_millis();
+                report.findings.extend(people::findings(&snapshot, &policies, &principals, now));
+            }
+            Err(findings) => report.findings.extend(findings),
+        }
+    }
+    let (tests, findings) = suite::read(&files, &snapshot);
+    report.findings.extend(findings);
+    // Nothing is served then, and that is said already.
+    if policies.refuses_to_serve() || tests.is_empty() && !args.coverage && !args.mutate {
+        return Ok(());
+    }
+    let bench = Bench::new().map_err(one)?;
+    let stated = policies.stated(&files);
+    let stage = bench.stage(&snapshot, policies);
+    let mut count = Tests::default();
+    for test in &tests {
+        let failures = stage.run(test).await.unwrap_or_else(|error| {
+            let message = format!("test `{}` cannot be run: {}", test.name, error.message);
+            vec![Diagnostic { message, ..error }.at(test.place.clone())]
+        });
+        *(if failures.is_empty() { &mut count.passed } else { &mut count.failed }) += 1;
+        report.findings.extend(failures);
+    }
+    let failed = count.failed;
+    report.tests = Some(count);
+    if args.coverage {
+        report.coverage = Some(coverage::measure(&stage, &stated, &tests));
+    }
+    if args.mutate && failed > 0 {
+        let message = format!("no condition was dropped: {failed} tests fail without that");
+        report.findings.push(Diagnostic::warning(Kind::Invalid, message).hint("mend them, then ask again"));
+    } else if args.mutate {
+        let made = mutants::run(&bench, &files, &snapshot, &stage, &stated, &tests).await;
+        report.mutants = Some(made.map_err(one)?);
+    }
+    Ok(())
+}
