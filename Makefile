@@ -1,7 +1,7 @@
 # `make test` installs what the tests need and runs all of them; `.ci/run` adds the lints.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/meshgate/target
 
-.PHONY: build lint test test-rust test-clients compose-check
+.PHONY: build lint test test-rust test-clients compose-check mutants soak
 build:
 	cargo build --release
 
@@ -24,3 +24,15 @@ test-clients:
 
 compose-check:
 	scripts/compose-check.sh
+
+# Breaks the enforcement in each way of tests/mutants.toml; about half an hour. The table goes into docs/SECURITY.md.
+mutants:
+	scripts/mutants.py --write
+
+# The whole matrix of attacks, then random statements against two worlds: `make soak SEED=7 MINUTES=10`, or `STATEMENTS=100000`, which
+# are of the second. A difference is printed with its seed and number and with the smallest statement that shows it.
+MINUTES ?= $(if $(STATEMENTS),,10)
+soak:
+	MESHGATE_MATRIX=whole cargo test --release --test it -- --nocapture leaks::
+	MESHGATE_SOAK_SEED="$(SEED)" MESHGATE_SOAK_MINUTES="$(MINUTES)" MESHGATE_SOAK_STATEMENTS="$(STATEMENTS)" \
+	    cargo test --release --test it -- --nocapture generate::

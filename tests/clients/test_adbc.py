@@ -207,3 +207,31 @@ def test_a_statement_can_be_run_twice_on_one_cursor(demo):
         for _ in range(2):
             cursor.execute("select count(*) from logistics.carriers")
             assert cursor.fetchone() == (40,)
+
+
+def test_a_purpose_is_set_shown_and_kept_by_the_login(demo):
+    with demo.connect("ana") as connection, connection.cursor() as cursor:
+        for execute, purpose in ((cursor.execute, "support"), (cursor.executescript, "audit")):
+            execute(f"set meshgate.purpose = '{purpose}'")
+            cursor.execute("show meshgate.purpose")
+            assert cursor.fetchall()[0][-1] == purpose
+        cursor.execute("reset meshgate.purpose")
+        cursor.execute("show meshgate.purpose")
+        assert cursor.fetchall()[0][-1] in ("", None)
+    # Another login has none.
+    assert demo.rows("ana", "show meshgate.purpose")[0][-1] in ("", None)
+
+
+def test_access_is_explained_and_masks_are_marked(demo):
+    with demo.connect("ana") as connection, connection.cursor() as cursor:
+        cursor.execute("explain access select * from sales.customers")
+        table = cursor.fetch_arrow_table()
+        assert table.column_names == ["product", "dataset", "column", "exposure", "policies", "reason", "owner", "support"]
+        exposures = dict(zip(table["column"].to_pylist(), table["exposure"].to_pylist(), strict=True))
+        assert exposures["(rows)"] == "filtered"
+        assert exposures["email"] == "hash"
+        assert "credit_limit" not in exposures
+        cursor.execute("select email, country from sales.customers limit 1")
+        schema = cursor.fetch_arrow_table().schema
+        assert (schema.field("email").metadata or {}).get(b"meshgate.exposure") == b"hash"
+        assert (schema.field("country").metadata or {}).get(b"meshgate.exposure") is None

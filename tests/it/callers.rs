@@ -116,7 +116,9 @@ async fn a_password_is_accepted_on_every_rpc_and_answered_with_no_token() {
     for (rpc, answer) in answers {
         // An authorization header in an answer replaces the client's credentials (ADBC).
         let headers = answer.unwrap_or_else(|status| {
-            assert_eq!(status.code(), Code::Unimplemented, "{rpc}: {status}");
+            // The upload is empty: only this call is offered, and misused here.
+            let expected = if rpc == "put" { Code::InvalidArgument } else { Code::Unimplemented };
+            assert_eq!(status.code(), expected, "{rpc}: {status}");
             status.metadata().clone()
         });
         assert!(headers.get("authorization").is_none(), "{rpc}");

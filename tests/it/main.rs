@@ -10,17 +10,23 @@
 )]
 
 mod acceptance;
+mod access;
+mod access_diff;
 mod bad_input;
 mod callers;
 mod demo;
 mod discover;
 mod ending;
 mod explain;
+mod generate;
 mod harness;
+mod hostile;
 mod leaks;
+mod mutants;
 mod panics;
 mod process;
 mod pruning;
+mod purpose;
 mod readme;
 mod schemas;
 mod slt;

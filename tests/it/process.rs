@@ -26,10 +26,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SLOW: &str = "SELECT n, repeat('x', 500) AS filler FROM (SELECT unnest(range(0, 100000)) AS n)";
 
 /// A mesh on disk, with a configuration and a user.
-struct Folder(TempDir);
+pub struct Folder(TempDir);
 
 impl Folder {
-    fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         let fixture = Fixture::parse(text);
         for (path, text) in &fixture.catalogs {
@@ -56,9 +56,18 @@ impl Folder {
     }
 
     fn configure(&self, listen: &str) {
+        self.configure_with(listen, "");
+    }
+
+    /// Lines of `[limits]`.
+    pub fn limit(&self, limits: &str) {
+        self.configure_with("address = '127.0.0.1:0'\ndrain_seconds = 1", limits);
+    }
+
+    fn configure_with(&self, listen: &str, limits: &str) {
         let text = format!(
             "catalogs = 'catalogs'\n[listen]\n{listen}\n[auth]\nusers = 'users.toml'\n\
-             [storage.domains.sales]\nroot = 'data/sales'\nhash_key = 'file:sales.key'\n[limits]\npartitions = 2\n"
+             [storage.domains.sales]\nroot = 'data/sales'\nhash_key = 'file:sales.key'\n[limits]\npartitions = 2\n{limits}\n"
         );
         self.write("meshgate.toml", text.as_bytes());
     }
@@ -102,14 +111,14 @@ fn wait(child: &mut Child) -> Option<i32> {
     }
 }
 
-struct Serving {
+pub struct Serving {
     child: Child,
     address: String,
     log: Option<JoinHandle<String>>,
 }
 
 impl Serving {
-    fn start(folder: &Folder, more: &[&str]) -> Self {
+    pub fn start(folder: &Folder, more: &[&str]) -> Self {
         let words: Vec<&str> = ["serve"].iter().chain(more).copied().collect();
         let mut child = folder.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut err = child.stderr.take().unwrap();
@@ -128,6 +137,10 @@ impl Serving {
         Self { child, address: address.to_owned(), log: Some(log) }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
@@ -139,7 +152,7 @@ impl Serving {
         (code, self.log.take().unwrap().join().unwrap())
     }
 
-    async fn login(&self) -> FlightSqlServiceClient<Channel> {
+    pub async fn login(&self) -> FlightSqlServiceClient<Channel> {
         let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
         let mut client = FlightSqlServiceClient::new(channel);
         client.handshake("ana", PASSWORD).await.unwrap();

@@ -64,7 +64,7 @@ const STATEMENTS: [&str; 72] = [
     "SELECT region IN ('EU', 'US'), region LIKE 'E%', order_id BETWEEN 1 AND 5 FROM sales.orders",
     "SELECT [1, 2, 3] AS l, struct(1, 'a') AS s, [[1], [2]] AS ll",
     "SELECT unnest([1, 2, 3]) AS n",
-    "SELECT arrow_cast('x', 'Utf8View') AS v, arrow_cast('x', 'LargeUtf8') AS l, arrow_cast('x', 'Dictionary(Int32, Utf8)') AS d",
+    "SELECT arrow_cast('x', 'Utf8View') AS v, arrow_cast('x', 'Dictionary(Int32, Utf8)') AS d",
     "SELECT arrow_cast(1, 'UInt8') AS u, arrow_cast(1.5, 'Float16') AS f, arrow_cast('x', 'BinaryView') AS b",
     "SELECT DATE '2026-01-01' AS d, TIMESTAMP '2026-01-01T00:00:00Z' AS t, INTERVAL '1' MONTH AS i",
     // Struct fields
@@ -100,10 +100,12 @@ const STATEMENTS: [&str; 72] = [
 ];
 
 /// Statements about the mesh and about plans.
-const CATALOG: [&str; 10] = [
+const CATALOG: [&str; 12] = [
     "EXPLAIN SELECT region, count(*) FROM sales.orders GROUP BY region",
     "EXPLAIN VERBOSE SELECT 1",
     "EXPLAIN ANALYZE SELECT count(*) FROM sales.orders",
+    "EXPLAIN ACCESS SELECT * FROM sales.customers",
+    "EXPLAIN ACCESS SELECT 1",
     "SHOW TABLES",
     "SHOW SCHEMAS",
     "SHOW CATALOGS",

@@ -2,16 +2,21 @@
 //!
 //! `//- path` starts a file. Paths below `data/<domain>/` are rows: CSV with a header of `name:type` cells, written as what the path
 //! says: `x.parquet`, `x/` (a Delta table), `x@column/` (one partitioned by that column), or as they stand (`x.csv`, `x.ndjson`). Everything else belongs to `catalogs/`, but
-//! `users.toml`. Types: i32 i64 utf8 bool f64 dec ts date dict; `addr.street:utf8` is a field of a struct.
+//! `users.toml`. Types: i32 i64 utf8 bool f64 dec ts date dict, list and ilist (of text and of i64, between `;`), fsb (four bytes);
+//! `addr.street:utf8` is a field of a struct. `//- without-keys` is a mesh whose domains have no key for hashes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, FixedSizeBinaryArray, Int64Builder, ListBuilder, RecordBatch,
+    StringBuilder, StructArray,
+};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::csv::ReaderBuilder;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::metadata::KeyValue;
 use datafusion::parquet::file::properties::WriterProperties;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
@@ -25,6 +30,7 @@ pub struct Fixture {
     pub users: String,
     /// Domain → relative path → bytes.
     pub data: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    pub without_keys: bool,
 }
 
 impl Fixture {
@@ -33,7 +39,9 @@ impl Fixture {
         for part in text.split("//- ").skip(1) {
             let (path, body) = part.split_once('\n').expect("a path on its own line");
             let path = path.trim();
-            if path == "users.toml" {
+            if path == "without-keys" {
+                fixture.without_keys = true;
+            } else if path == "users.toml" {
                 body.clone_into(&mut fixture.users);
             } else if let Some(place) = path.strip_prefix("data/") {
                 let (domain, file) = place.split_once('/').expect("data/<domain>/<file>");
@@ -81,11 +89,12 @@ pub fn rows(body: &str) -> RecordBatch {
         .map(|cell| cell.split_once(':').expect("name:type"))
         .map(|(name, kind)| (name, data_type(kind)))
         .collect();
-    // Dictionaries are read as text first.
+    // What CSV has no word for is read as text first.
     let flat: Vec<Field> = columns
         .iter()
         .map(|(name, kind)| {
-            let read = if matches!(kind, DataType::Dictionary(_, _)) { DataType::Utf8 } else { kind.clone() };
+            let as_text = matches!(kind, DataType::Dictionary(_, _) | DataType::List(_) | DataType::FixedSizeBinary(_));
+            let read = if as_text { DataType::Utf8 } else { kind.clone() };
             Field::new(*name, read, true)
         })
         .collect();
@@ -101,7 +110,7 @@ fn nest(columns: &[(&str, DataType)], flat: &RecordBatch) -> RecordBatch {
     let mut out: Vec<(String, ArrayRef)> = Vec::new();
     let mut structs: BTreeMap<String, Vec<(Arc<Field>, ArrayRef)>> = BTreeMap::new();
     for ((name, kind), array) in columns.iter().zip(flat.columns()) {
-        let array = cast(array, kind).unwrap();
+        let array = typed(array, kind);
         match name.split_once('.') {
             None => out.push(((*name).to_owned(), array)),
             Some((parent, child)) => {
@@ -124,6 +133,34 @@ fn nest(columns: &[(&str, DataType)], flat: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), out.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
 
+fn typed(array: &ArrayRef, kind: &DataType) -> ArrayRef {
+    match kind {
+        DataType::List(item) if *item.data_type() == DataType::Int64 => {
+            let mut out = ListBuilder::new(Int64Builder::new());
+            for text in array.as_string::<i32>() {
+                out.append_option(text.map(|text| parts(text).map(|part| part.parse().ok()).collect::<Vec<_>>()));
+            }
+            Arc::new(out.finish())
+        }
+        DataType::List(_) => {
+            let mut out = ListBuilder::new(StringBuilder::new());
+            for text in array.as_string::<i32>() {
+                out.append_option(text.map(|text| parts(text).map(Some).collect::<Vec<_>>()));
+            }
+            Arc::new(out.finish())
+        }
+        DataType::FixedSizeBinary(width) => {
+            let values = array.as_string::<i32>().iter().map(|text| text.map(str::as_bytes));
+            Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(values, *width).unwrap())
+        }
+        plain => cast(array, plain).unwrap(),
+    }
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(';').filter(|part| !part.is_empty())
+}
+
 fn data_type(kind: &str) -> DataType {
     match kind.trim() {
         "i32" => DataType::Int32,
@@ -134,15 +171,22 @@ fn data_type(kind: &str) -> DataType {
         "dec" => DataType::Decimal128(12, 2),
         "ts" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "date" => DataType::Date32,
+        "list" => DataType::new_list(DataType::Utf8, true),
+        "ilist" => DataType::new_list(DataType::Int64, true),
+        "fsb" => DataType::FixedSizeBinary(4),
         "dict" => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         other => panic!("unknown fixture type `{other}`"),
     }
 }
 
-/// Several row groups, with statistics.
+/// Several row groups, with statistics, and with the words that writers leave in a file's metadata.
 pub fn parquet(batch: &RecordBatch) -> Vec<u8> {
     let mut out = Vec::new();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP)).build();
+    let words = KeyValue::new("pandas".to_owned(), "{\"column\": \"canary-file-metadata\"}".to_owned());
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_key_value_metadata(Some(vec![words]))
+        .build();
     let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
@@ -215,6 +259,9 @@ fn delta_type(kind: &DataType) -> serde_json::Value {
         DataType::Decimal128(p, s) => format!("decimal({p},{s})").into(),
         DataType::Timestamp(_, _) => "timestamp_ntz".into(),
         DataType::Date32 => "date".into(),
+        DataType::List(item) => {
+            serde_json::json!({ "type": "array", "elementType": delta_type(item.data_type()), "containsNull": true })
+        }
         DataType::Struct(fields) => {
             let fields: Vec<_> = fields.iter().map(|field| delta_field(field)).collect();
             serde_json::json!({ "type": "struct", "fields": fields })

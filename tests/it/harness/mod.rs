@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use meshgate::config::Limits;
-use meshgate::diagnostic::{Diagnostic, Kind, Result};
+use meshgate::diagnostic::{Diagnostic, Result};
 use meshgate::engine::Engine;
 use meshgate::flight::wire_schema;
 use meshgate::govern::{Current, Generation};
@@ -45,10 +45,15 @@ pub struct Mesh {
 
 impl Mesh {
     pub async fn new(text: &str) -> Self {
+        Self::with_partitions(text, 2).await
+    }
+
+    /// At one partition, rows come and fail in one order.
+    pub async fn with_partitions(text: &str, partitions: usize) -> Self {
         let fixture = Fixture::parse(text);
         let stores = fixture.stores().await;
         let stores = stores.into_iter().map(|(domain, store)| (domain, store as Arc<dyn ObjectStore>)).collect();
-        Self::over(&fixture, stores)
+        Self::build(&fixture, stores, partitions, |sources, _| sources)
     }
 
     /// The same over stores of the caller's, keyed by domain.
@@ -62,8 +67,17 @@ impl Mesh {
         stores: BTreeMap<String, Arc<dyn ObjectStore>>,
         between: impl FnOnce(Arc<dyn Open>, &Arc<Engine>) -> Arc<dyn Open>,
     ) -> Self {
+        Self::build(fixture, stores, 2, between)
+    }
+
+    fn build(
+        fixture: &Fixture,
+        stores: BTreeMap<String, Arc<dyn ObjectStore>>,
+        partitions: usize,
+        between: impl FnOnce(Arc<dyn Open>, &Arc<Engine>) -> Arc<dyn Open>,
+    ) -> Self {
         let clock = Clock::manual(NOW);
-        let limits = Limits { partitions: 2, ..Limits::default() };
+        let limits = Limits { partitions, ..Limits::default() };
         let engine = Engine::new(&limits).unwrap();
         let mut placed = Stores::default();
         for (domain, store) in stores {
@@ -125,14 +139,18 @@ pub fn error_text(error: &Diagnostic) -> String {
     for hint in &error.hints {
         write!(out, "\nhint: {hint}").unwrap();
     }
-    // References are random by design.
-    match out.find("reference ") {
-        Some(start) if error.kind == Kind::Internal => {
-            let end = out[start..].find(')').map_or(out.len(), |length| start + length);
-            out.replace_range(start..end, "reference …");
-            out
+    without_ids(&out)
+}
+
+/// Correlation ids are random by design.
+pub fn without_ids(text: &str) -> String {
+    const ID: &str = "correlation id ";
+    match text.split_once(ID) {
+        Some((before, rest)) => {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+            format!("{before}{ID}…{after}")
         }
-        _ => out,
+        None => text.to_owned(),
     }
 }
 
@@ -141,8 +159,8 @@ fn generation(fixture: &Fixture, sources: &Arc<dyn Open>) -> (Arc<Generation>, V
     let snapshot = Arc::new(mesh::load(&files).unwrap());
     let policies = PolicyStore::load(&files, &snapshot);
     let findings = snapshot.findings.iter().chain(policies.findings()).cloned().collect();
-    let keys =
-        snapshot.domains.keys().map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
+    let keyed = snapshot.domains.keys().filter(|_| !fixture.without_keys);
+    let keys = keyed.map(|name| (name.clone(), SecretString::from(format!("key of {name}")))).collect();
     (Generation::new(snapshot, policies, Arc::clone(sources), keys), findings)
 }
 

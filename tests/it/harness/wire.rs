@@ -89,7 +89,7 @@ impl Served {
         let channel = Endpoint::from_shared(format!("http://{proxy}")).unwrap().connect().await.unwrap();
         let mut client = FlightSqlServiceClient::new(channel);
         client.handshake(who, who).await.unwrap();
-        Recorded { client, bytes: recorded }
+        Recorded { client, address: proxy, bytes: recorded }
     }
 }
 
@@ -105,6 +105,8 @@ impl Drop for Served {
 /// A client and every byte that the server sent to it.
 pub struct Recorded {
     pub client: FlightSqlServiceClient<Channel>,
+    /// Where the recorder listens: what else connects there is recorded too.
+    pub address: SocketAddr,
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -161,6 +163,9 @@ async fn recorder(server: SocketAddr, recorded: Arc<Mutex<Vec<u8>>>) -> SocketAd
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let upstream = TcpStream::connect(server).await.unwrap();
+            // Small frames must not wait for each other: the recorder would cost more than the gateway.
+            client.set_nodelay(true).unwrap();
+            upstream.set_nodelay(true).unwrap();
             let (mut from_client, mut to_client) = client.into_split();
             let (mut from_server, mut to_server) = upstream.into_split();
             tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::probes::all;
+use super::suite::{comparable, whole};
+use super::world::{Condition, Share, Source, World, text as twin};
 use crate::harness::Mesh;
 
 const MESH: &str = r#"//- mesh.yaml
@@ -129,4 +132,36 @@ async fn two_permits_show_the_union_of_their_cells() {
     // With one permit, the columns of the other are no columns.
     let one = governed.answer("one", "SELECT amount FROM sales.orders").await;
     assert_eq!(one.replace("amount", "nosuch"), governed.answer("one", "SELECT nosuch FROM sales.orders").await);
+}
+
+/// The twin worlds once more, beside a copy that holds only what `ana` may see. Plans name the policies, of which the copy has fewer.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_probe_is_answered_as_over_a_copy() {
+    let places = [
+        (Condition::Equality, Source::Parquet, Share::Tenth),
+        (Condition::Partition, Source::Delta, Share::Most),
+        (Condition::Membership, Source::Csv, Share::Tenth),
+        (Condition::NestedField, Source::Json, Share::Most),
+    ];
+    let mut differ = Vec::new();
+    for (at, (condition, source, share)) in places.into_iter().enumerate() {
+        let governed = Mesh::new(&twin(World::First, condition, source, share)).await;
+        let copy = Mesh::new(&twin(World::Copy, condition, source, share)).await;
+        assert!(copy.findings.is_empty(), "{:?}", copy.findings);
+        for (turn, probe) in all().filter(|probe| !probe.sql().starts_with("EXPLAIN")).enumerate() {
+            for (turn, who) in ["ana", "two"].into_iter().enumerate().map(|(other, who)| (turn + other, who)) {
+                if turn % places.len() == at || whole() {
+                    let (got, expected) =
+                        (governed.answer(who, &probe.sql()).await, copy.answer(who, &probe.sql()).await);
+                    if comparable(&got, probe.order) != comparable(&expected, probe.order) {
+                        let id = probe.id;
+                        differ.push(format!(
+                            "{id} as {who} over {condition:?}, {source:?}\n--- governed\n{got}\n--- copy\n{expected}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(differ.is_empty(), "{} differ\n{}", differ.len(), differ.join("\n\n"));
 }

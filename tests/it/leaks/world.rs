@@ -1,8 +1,10 @@
-//! Two worlds that differ only in what `ana` may not see.
+//! Two worlds that differ only in what `ana` may not see, and the copy of what she may.
+
+use super::rows::{Row, baskets, data, rows, with_part};
 
 /// How the visible rows are chosen; each gives `ana` the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     Equality,
     Prefix,
     Membership,
@@ -14,14 +16,30 @@ pub enum Condition {
 
 /// Where the rows lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     Parquet,
     Delta,
     Csv,
     Json,
 }
 
-pub const CONDITIONS: [Condition; 6] = [
+/// How many of the rows are visible: two thirds, or a tenth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Share {
+    Most,
+    Tenth,
+}
+
+/// Two that differ in what is hidden, and one without anything hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum World {
+    First,
+    Second,
+    /// Filtered and masked by hand, and open to `ana`.
+    Copy,
+}
+
+pub(crate) const CONDITIONS: [Condition; 6] = [
     Condition::Equality,
     Condition::Prefix,
     Condition::Membership,
@@ -30,10 +48,10 @@ pub const CONDITIONS: [Condition; 6] = [
     Condition::Partition,
 ];
 
-pub const SOURCES: [Source; 4] = [Source::Parquet, Source::Delta, Source::Csv, Source::Json];
+pub(crate) const SOURCES: [Source; 4] = [Source::Parquet, Source::Delta, Source::Csv, Source::Json];
 
 /// Bytes that must never reach `ana`: in hidden rows, in hidden columns, behind masks.
-pub const CANARIES: [&str; 8] = [
+pub(crate) const CANARIES: [&str; 8] = [
     "canary-long-note-of-hidden-row",
     "cnryshort",
     "canary-status",
@@ -44,81 +62,29 @@ pub const CANARIES: [&str; 8] = [
     "hidden-region-US",
 ];
 
-const VISIBLE: [(i64, i64, i64, i64, &str); 8] = [
-    (1, 7, 10, 1, "first note"),
-    (2, 8, 20, 2, "second note which is longer than twelve bytes"),
-    (3, 7, 30, 3, ""),
-    (4, 9, 40, 1, "fourth"),
-    (5, 7, 50, 2, "fifth note, also rather long, with a comma"),
-    (6, 8, 60, 3, "x"),
-    (7, 9, 70, 1, "seventh"),
-    (8, 7, 80, 2, "eighth and last of the visible ones"),
+/// The same in `sales.baskets`.
+pub(crate) const CANARIES_IN_LISTS: [&str; 2] = ["canary-item", "raw-memo-of-a-visible-basket"];
+
+/// What nobody is shown, the owner included: places, file formats' own words, texts of policies, metadata of files.
+pub(crate) const NEVER: [&str; 15] = [
+    "local://",
+    ".parquet",
+    ".ndjson",
+    ".csv",
+    "_delta_log",
+    "file_groups",
+    "pruning_predicate",
+    "DataSourceExec: file",
+    "bytes_scanned",
+    "pandas",
+    "canary-file-metadata",
+    "PARQUET:",
+    "delta.",
+    "principal.region",
+    "__drift",
 ];
 
-/// One row; `nested` and `extra` follow the condition.
-struct Row {
-    order_id: i64,
-    region: String,
-    customer_id: i64,
-    amount: i64,
-    qty: i64,
-    note: String,
-    email: String,
-    card_no: String,
-    risk: i64,
-    zip: String,
-    street: String,
-    status: String,
-    seen_at: String,
-}
-
-fn rows(second_world: bool) -> Vec<Row> {
-    let mut rows: Vec<Row> = VISIBLE
-        .iter()
-        .map(|(order_id, customer_id, amount, qty, note)| Row {
-            order_id: *order_id,
-            region: "EU".to_owned(),
-            customer_id: *customer_id,
-            amount: *amount,
-            qty: *qty,
-            note: (*note).to_owned(),
-            email: format!("visible-raw-{order_id}@mesh.example"),
-            card_no: if second_world { format!("5111 {order_id}") } else { "4000-canary-card".to_owned() },
-            risk: if second_world { 5 } else { order_id * 11 },
-            zip: "EU-1".to_owned(),
-            street: if second_world { "elsewhere".to_owned() } else { "canary-street".to_owned() },
-            status: "open".to_owned(),
-            seen_at: format!("2026-01-0{order_id}T00:00:00"),
-        })
-        .collect();
-    let hidden = |order_id: i64, amount: i64, note: &str| Row {
-        order_id,
-        region: "hidden-region-US".to_owned(),
-        customer_id: 666,
-        amount,
-        qty: 0,
-        note: note.to_owned(),
-        email: "canary-hidden@mesh.example".to_owned(),
-        card_no: "4000-canary-card".to_owned(),
-        risk: 5,
-        zip: "US-9".to_owned(),
-        street: "canary-street".to_owned(),
-        status: "canary-status".to_owned(),
-        seen_at: "1999-12-31T00:00:00".to_owned(),
-    };
-    if second_world {
-        rows.push(hidden(100, 77, "1"));
-    } else {
-        // In the second and third row group: the first erroring value is not at the start of the file.
-        rows.insert(5, hidden(101, 5, "canary-long-note-of-hidden-row"));
-        rows.push(hidden(102, 0x5EC4_E75E_C4E7, "cnryshort"));
-        rows.push(hidden(103, 5, "12"));
-        rows.push(hidden(104, i64::MIN, "canary-long-note-of-hidden-row"));
-    }
-    rows
-}
-
-const CONTRACT_COLUMNS: &str =
+const ORDERS: &str =
     "      - {name: order_id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
       - {name: region, logicalType: string, REGION_REQUIRED}
       - {name: customer_id, logicalType: integer, required: true}
@@ -126,7 +92,7 @@ const CONTRACT_COLUMNS: &str =
       - {name: qty, logicalType: integer}
       - {name: note, logicalType: string}
       - {name: email, logicalType: string, tags: [pii]}
-      - {name: card_no, logicalType: string, classification: restricted}
+      - {name: card_no, logicalType: string, classification: restricted, description: about canary-of-a-hidden-column}
       - {name: risk, logicalType: integer, tags: [risk]}
       - name: addr
         logicalType: object
@@ -137,8 +103,187 @@ const CONTRACT_COLUMNS: &str =
       - {name: seen_at, logicalType: timestamp}
 ";
 
+const BASKETS: &str = "      - {name: basket_id, logicalType: integer, required: true}
+      - {name: items, logicalType: array, required: true, items: {logicalType: string}}
+      - {name: prices, logicalType: array, items: {logicalType: integer}}
+      - {name: memo, logicalType: array, items: {logicalType: string}, tags: [pii]}
+";
+
+/// Who may ask, and what governs all. `ana` and `ann` see the same; `two` has one permit for most columns and another for some
+/// rows of two columns; `eve` has no role.
+const PEOPLE: &str = r#"//- mesh.yaml
+name: mesh
+roles: [analyst, privacy-officer, eu-desk, small-desk]
+tags: [pii, risk]
+classifications: [public, internal, confidential, restricted]
+principal_attributes:
+  region?: String
+  accounts?: Set<String>
+//- users.toml
+[users.ana]
+password = "x"
+roles = ["analyst"]
+attributes = { region = "EU", accounts = ["EU", "none"] }
+[users.ann]
+password = "x"
+roles = ["analyst"]
+attributes = { region = "EU", accounts = ["EU", "none"] }
+[users.two]
+password = "x"
+roles = ["eu-desk", "small-desk"]
+attributes = { region = "EU", accounts = ["EU", "none"] }
+[users.dpo]
+password = "x"
+roles = ["privacy-officer"]
+[users.eve]
+password = "x"
+roles = []
+"#;
+
+const GOVERNANCE: &str = r#"//- governance/all.cedar
+@id("dpo-reads") permit (principal in Role::"privacy-officer", action == Action::"read", resource);
+@id("pii") @mask("hash") forbid (principal, action == Action::"read", resource)
+when { context.column.tags.contains("pii") } unless { principal in Role::"privacy-officer" };
+@id("risk") @mask("null") forbid (principal, action == Action::"read", resource)
+when { context.column.tags.contains("risk") } unless { principal in Role::"privacy-officer" };
+@id("secret") forbid (principal, action == Action::"read", resource)
+when { context.column.classification == "restricted" } unless { principal in Role::"privacy-officer" };
+"#;
+
+/// A domain that only `dpo` knows of, and a product that everybody of role `analyst` may know of and not read.
+const OTHERS: &str = r##"//- finance/domain.yaml
+name: finance
+owner: {team: finance-team}
+support: [{channel: "#finance"}]
+//- finance/budgets.odcs.yaml
+apiVersion: v3.1.0
+kind: DataContract
+id: finance-budgets
+name: budgets
+version: 1.0.0
+status: active
+domain: finance
+customProperties: [{property: meshgateClassification, value: internal}]
+servers: [{server: local, type: local, path: budgets.parquet, format: parquet}]
+schema:
+  - name: budgets
+    properties:
+      - {name: budget_id, logicalType: integer, required: true}
+      - {name: planned, logicalType: integer}
+//- finance/policies/budgets.cedar
+@id("budgets-are-known") permit (principal in Role::"analyst", action == Action::"discover", resource == Product::"finance.budgets");
+//- hr/domain.yaml
+name: hr
+owner: {team: people}
+//- hr/salaries.odcs.yaml
+apiVersion: v3.1.0
+kind: DataContract
+id: hr-salaries
+name: salaries
+version: 1.0.0
+status: active
+domain: hr
+customProperties: [{property: meshgateClassification, value: internal}]
+servers: [{server: local, type: local, path: salaries.parquet, format: parquet}]
+schema:
+  - name: salaries
+    properties:
+      - {name: employee_id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: salary, logicalType: integer}
+//- data/hr/salaries.parquet
+employee_id:i64,salary:i64
+1,100
+2,200
+"##;
+
 /// The text of a fixture: `ana` sees the eight rows of region EU, in either world.
-pub fn world(second_world: bool, condition: Condition, source: Source) -> String {
+pub(crate) fn world(second_world: bool, condition: Condition, source: Source) -> String {
+    let which = if second_world { World::Second } else { World::First };
+    text(which, condition, source, Share::Most)
+}
+
+/// The same in every world and size.
+pub(crate) fn text(which: World, condition: Condition, source: Source, share: Share) -> String {
+    let partitioned = condition == Condition::Partition;
+    let (file, format) = match source {
+        Source::Parquet => ("orders.parquet", "parquet"),
+        Source::Delta => ("orders/", "delta"),
+        Source::Csv => ("orders.csv", "csv"),
+        Source::Json => ("orders.ndjson", "json"),
+    };
+    let orders = if partitioned { "orders/" } else { file };
+    // CSV has no lists.
+    let (basket_file, basket_format) = match source {
+        Source::Parquet | Source::Csv => ("baskets.parquet", "parquet"),
+        Source::Delta => ("baskets/", "delta"),
+        Source::Json => ("baskets.ndjson", "json"),
+    };
+    let budgets = if which == World::Second {
+        "budget_id:i64,planned:i64\n7,1\n"
+    } else {
+        "budget_id:i64,planned:i64\n1,5\n2,5\n"
+    };
+    [
+        PEOPLE,
+        if which == World::Copy { "" } else { GOVERNANCE },
+        "//- sales/domain.yaml\nname: sales\nowner: {team: sales-team}\nsupport: [{channel: \"#sales\"}]\n",
+        &contract("orders", orders, format, &columns(which, condition, source)),
+        &contract(
+            "baskets",
+            basket_file,
+            basket_format,
+            &BASKETS.replace(", tags: [pii]", if which == World::Copy { "" } else { ", tags: [pii]" }),
+        ),
+        &policies(which, condition),
+        OTHERS,
+        &format!("//- data/finance/budgets.parquet\n{budgets}"),
+        &order_files(which, share, source, partitioned, file),
+        &format!("//- data/sales/{basket_file}\n{}", baskets(which, source)),
+    ]
+    .concat()
+}
+
+fn contract(name: &str, path: &str, format: &str, columns: &str) -> String {
+    format!(
+        "//- sales/{name}.odcs.yaml
+apiVersion: v3.1.0
+kind: DataContract
+id: sales-{name}
+name: {name}
+version: 1.0.0
+status: active
+domain: sales
+customProperties: [{{property: meshgateClassification, value: internal}}]
+servers: [{{server: local, type: local, path: {path}, format: {format}}}]
+schema:
+  - name: {name}
+    properties:
+{columns}"
+    )
+}
+
+fn columns(which: World, condition: Condition, source: Source) -> String {
+    let required = if condition == Condition::NullableColumn { "required: false" } else { "required: true" };
+    let part =
+        "      - {name: part, logicalType: string, required: true, partitioned: true, partitionKeyPosition: 1}\n";
+    let columns = ORDERS.replace("REGION_REQUIRED", required);
+    let columns = if condition == Condition::Partition { columns + part } else { columns };
+    let mut out = String::new();
+    let mut within_addr = false;
+    for line in columns.lines() {
+        within_addr = line.contains("name: addr") || (within_addr && !line.starts_with("      - "));
+        // CSV has no structs, and the copy has not what is kept from everybody but the owner.
+        let dropped = (source == Source::Csv && within_addr)
+            || (which == World::Copy && line.contains("classification: restricted"));
+        if !dropped {
+            out += line;
+            out += "\n";
+        }
+    }
+    if which == World::Copy { out.replace(", tags: [pii]", "").replace(", tags: [risk]", "") } else { out }
+}
+
+fn policies(which: World, condition: Condition) -> String {
     let when = match condition {
         Condition::Equality => "principal has region && resource.region == principal.region",
         Condition::Prefix => r#"resource.region like "E*""#,
@@ -149,175 +294,36 @@ pub fn world(second_world: bool, condition: Condition, source: Source) -> String
         Condition::NestedField => r#"resource has addr && resource.addr has zip && resource.addr.zip == "EU-1""#,
         Condition::Partition => r#"resource.part == "EU""#,
     };
-    let required = if condition == Condition::NullableColumn { "required: false" } else { "required: true" };
-    let columns = CONTRACT_COLUMNS.replace("REGION_REQUIRED", required);
-    // CSV has no structs.
-    let columns = if source == Source::Csv {
-        columns.split("      - name: addr").next().unwrap().to_owned()
-            + "      - {name: status, logicalType: string}\n      - {name: seen_at, logicalType: timestamp}\n"
-    } else {
-        columns
-    };
-    let partitioned = condition == Condition::Partition;
-    let columns = if partitioned {
-        columns
-            + "      - {name: part, logicalType: string, required: true, partitioned: true, partitionKeyPosition: 1}\n"
-    } else {
-        columns
-    };
-    let (file, format) = match source {
-        Source::Parquet => ("orders.parquet", "parquet"),
-        Source::Delta => ("orders/", "delta"),
-        Source::Csv => ("orders.csv", "csv"),
-        Source::Json => ("orders.ndjson", "json"),
-    };
-    let path = if partitioned { "orders/" } else { file };
-    let rows = rows(second_world);
-    let data = match (partitioned, source) {
-        (false, _) => format!("//- data/sales/{file}\n{}", data(&rows, source)),
-        (true, Source::Delta) => format!("//- data/sales/orders@part/\n{}", with_part(&rows, &data(&rows, source))),
-        (true, _) => {
-            let (shown, hidden): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.region == "EU");
-            let part = |name, rows: &[Row]| format!("//- data/sales/orders/part={name}/{file}\n{}", data(rows, source));
-            part("EU", &shown) + &part("hidden-region-US", &hidden)
-        }
-    };
+    let (orders, baskets) =
+        if which == World::Copy { ("true", "true") } else { (when, r#"resource.items.contains("eu")"#) };
     format!(
-        r##"//- mesh.yaml
-name: mesh
-roles: [analyst, privacy-officer]
-tags: [pii, risk]
-classifications: [public, internal, confidential, restricted]
-principal_attributes:
-  region?: String
-  accounts?: Set<String>
-//- users.toml
-[users.ana]
-password = "x"
-roles = ["analyst"]
-attributes = {{ region = "EU", accounts = ["EU", "none"] }}
-[users.dpo]
-password = "x"
-roles = ["privacy-officer"]
-[users.eve]
-password = "x"
-roles = []
-//- governance/all.cedar
-@id("dpo-reads") permit (principal in Role::"privacy-officer", action == Action::"read", resource);
-@id("pii") @mask("hash") forbid (principal, action == Action::"read", resource)
-when {{ context.column.tags.contains("pii") }} unless {{ principal in Role::"privacy-officer" }};
-@id("risk") @mask("null") forbid (principal, action == Action::"read", resource)
-when {{ context.column.tags.contains("risk") }} unless {{ principal in Role::"privacy-officer" }};
-@id("secret") forbid (principal, action == Action::"read", resource)
-when {{ context.column.classification == "restricted" }} unless {{ principal in Role::"privacy-officer" }};
-//- sales/domain.yaml
-name: sales
-owner: {{team: sales-team}}
-support: [{{channel: "#sales"}}]
-//- sales/orders.odcs.yaml
-apiVersion: v3.1.0
-kind: DataContract
-id: sales-orders
-name: orders
-version: 1.0.0
-status: active
-domain: sales
-customProperties: [{{property: meshgateClassification, value: internal}}]
-servers: [{{server: local, type: local, path: {path}, format: {format}}}]
-schema:
-  - name: orders
-    properties:
-{columns}//- sales/policies/orders.cedar
+        r#"//- sales/policies/orders.cedar
 @id("analysts") permit (principal in Role::"analyst", action == Action::"read", resource is sales::orders)
-when {{ {when} }};
-//- hr/domain.yaml
-name: hr
-owner: {{team: people}}
-//- hr/salaries.odcs.yaml
-apiVersion: v3.1.0
-kind: DataContract
-id: hr-salaries
-name: salaries
-version: 1.0.0
-status: active
-domain: hr
-customProperties: [{{property: meshgateClassification, value: internal}}]
-servers: [{{server: local, type: local, path: salaries.parquet, format: parquet}}]
-schema:
-  - name: salaries
-    properties:
-      - {{name: employee_id, logicalType: integer, required: true}}
-      - {{name: salary, logicalType: integer}}
-//- data/hr/salaries.parquet
-employee_id:i64,salary:i64
-1,100
-2,200
-{data}"##
+when {{ {orders} }};
+@id("desk") permit (principal in Role::"eu-desk", action == Action::"read", resource is sales::orders)
+when {{ !["amount", "qty", "seen_at"].contains(context.column.name) && {orders} }};
+@id("small") permit (principal in Role::"small-desk", action == Action::"read", resource is sales::orders)
+when {{ ["order_id", "amount", "qty"].contains(context.column.name)
+    && resource has amount && resource.amount >= 20 && resource.amount <= 60 }};
+@id("baskets") permit (principal in Role::"analyst", action == Action::"read", resource is sales::baskets)
+when {{ {baskets} }};
+"#
     )
 }
 
-/// The typed CSV with one column more.
-fn with_part(rows: &[Row], csv: &str) -> String {
-    let parts = std::iter::once("part:utf8").chain(rows.iter().map(|row| row.region.as_str()));
-    let lines: Vec<String> = csv.lines().zip(parts).map(|(line, part)| format!("{line},{part}")).collect();
-    lines.join("\n") + "\n"
-}
-
-fn data(rows: &[Row], source: Source) -> String {
-    let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut out = String::new();
-    match source {
-        Source::Json => {
-            for row in rows {
-                let line = serde_json::json!({
-                    "order_id": row.order_id, "region": row.region, "customer_id": row.customer_id, "amount": row.amount,
-                    "qty": row.qty, "note": row.note, "email": row.email, "card_no": row.card_no, "risk": row.risk,
-                    "addr": {"street": row.street, "zip": row.zip}, "status": row.status,
-                    "seen_at": row.seen_at,
-                });
-                out += &format!("{line}\n");
-            }
+fn order_files(which: World, share: Share, source: Source, partitioned: bool, file: &str) -> String {
+    let rows = rows(which, share);
+    match (partitioned, source) {
+        (false, _) => format!("//- data/sales/{file}\n{}", data(&rows, source, which)),
+        (true, Source::Delta) => {
+            format!("//- data/sales/orders@part/\n{}", with_part(&rows, &data(&rows, source, which)))
         }
-        Source::Parquet | Source::Delta => {
-            out += "order_id:i64,region:utf8,customer_id:i64,amount:i64,qty:i64,note:utf8,email:utf8,card_no:utf8,risk:i64,addr.street:utf8,addr.zip:utf8,status:dict,seen_at:ts\n";
-            for row in rows {
-                out += &format!(
-                    "{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                    row.order_id,
-                    row.region,
-                    row.customer_id,
-                    row.amount,
-                    row.qty,
-                    quote(&row.note),
-                    row.email,
-                    quote(&row.card_no),
-                    row.risk,
-                    row.street,
-                    row.zip,
-                    row.status,
-                    row.seen_at
-                );
-            }
-        }
-        Source::Csv => {
-            out += "order_id,region,customer_id,amount,qty,note,email,card_no,risk,status,seen_at\n";
-            for row in rows {
-                out += &format!(
-                    "{},{},{},{},{},{},{},{},{},{},{}\n",
-                    row.order_id,
-                    row.region,
-                    row.customer_id,
-                    row.amount,
-                    row.qty,
-                    quote(&row.note),
-                    row.email,
-                    quote(&row.card_no),
-                    row.risk,
-                    row.status,
-                    row.seen_at
-                );
-            }
+        (true, _) => {
+            let (shown, hidden): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.region == "EU");
+            let part =
+                |name, rows: &[Row]| format!("//- data/sales/orders/part={name}/{file}\n{}", data(rows, source, which));
+            // Nothing of the hidden partition is in the copy, not even its folder.
+            part("EU", &shown) + &if hidden.is_empty() { String::new() } else { part("hidden-region-US", &hidden) }
         }
     }
-    out
 }

@@ -1,0 +1,130 @@
+//! Names: shadowing, system tables, products that may only be known of, and what an error suggests.
+
+use super::probe::Proof::{Differs, Fails, Owner, Refused, Shows};
+use super::probe::{Probe, Proof, any};
+
+const NO_TABLE: Proof = Refused("there is no table", "SELECT order_id FROM sales.orders");
+/// For `ana` there is no such thing, for the owner there is.
+const PLANNED: Proof = Owner("planned");
+
+pub const PROBES: &[Probe] = &[
+    any("D22a", "SELECT * FROM information_schema.tables", Owner("salaries")),
+    any("D22b", "SELECT * FROM information_schema.columns", Owner("card_no")),
+    any("D22e", "SELECT * FROM meshgate.products", Owner("hr")),
+    any("D22f", "SELECT * FROM information_schema.schemata", Owner("hr")),
+    any("D22g", "SELECT * FROM mesh.information_schema.columns WHERE table_name LIKE 'order%'", Owner("card_no")),
+    any("D22i", "SELECT * FROM information_schema.views", Shows("definition")),
+    any("D22j", "SHOW TABLES FROM hr", Owner("salaries")),
+    any("D22k", "SHOW TABLES", Owner("salaries")),
+    any("D22l", "SHOW TABLES LIKE '%alar%'", Owner("salaries")),
+    any("D22m", "SHOW SCHEMAS", Owner("hr")),
+    any("D22n", "SHOW DATABASES LIKE 'h%'", Owner("hr")),
+    any("D22o", "SHOW CATALOGS", Shows("mesh")),
+    any("D22p", "SELECT count(*) FROM information_schema.columns WHERE column_name LIKE 'card%'", Owner("1")),
+    any(
+        "D22q",
+        "SELECT table_name FROM information_schema.tables WHERE 1/(length(table_name)-8) >= 0",
+        Fails("divide by zero"),
+    ),
+    any(
+        "D22r",
+        "SELECT c.column_name FROM information_schema.columns c JOIN sales.orders o ON c.ordinal_position = o.order_id",
+        Owner("card_no"),
+    ),
+    any("D22s", "SELECT remarks FROM information_schema.columns", Owner("canary-of-a-hidden-column")),
+    any("D22t", "SELECT max(ordinal_position) FROM information_schema.columns WHERE table_name = 'orders'", Owner("1")),
+    any("D23a", "DESCRIBE sales.orders", Owner("card_no")),
+    any("D23b", "SHOW COLUMNS FROM sales.orders", Owner("card_no")),
+    any("D23d", "SHOW COLUMNS IN sales.orders", Owner("card_no")),
+    any("D23e", "DESC sales.baskets", Shows("memo")),
+    any("D24", "SELECT * FROM hr.salaries", Owner("salary")),
+    any("D24b", "SELECT count(*) FROM hr.salaries", Owner("2")),
+    any("D24c", "DESCRIBE hr.salaries", Owner("salary")),
+    any("D24d", "SELECT s.salary FROM sales.orders o JOIN hr.salaries s ON o.order_id = s.employee_id", Owner("100")),
+    any(
+        "D24e",
+        "SELECT order_id FROM sales.orders WHERE order_id IN (SELECT employee_id FROM hr.salaries)",
+        Owner("1"),
+    ),
+    any("D24f", "SELECT (SELECT max(salary) FROM hr.salaries) AS m", Owner("200")),
+    any("D24g", "WITH x AS (SELECT * FROM hr.salaries) SELECT 1 AS one", Owner("1")),
+    any("D24h", "SELECT * FROM \"hr\".\"salaries\"", Owner("salary")),
+    any("D24i", "SELECT * FROM mesh.hr.salaries", Owner("salary")),
+    any("D24j", "SELECT * FROM hr.salaries_v1", NO_TABLE),
+    any("D24k", "EXPLAIN SELECT * FROM hr.salaries", Owner("ProductScan: hr.salaries")),
+    any("D24l", "SELECT * FROM hr.salarie", NO_TABLE),
+    any("known-only", "SELECT * FROM finance.budgets", PLANNED),
+    any("known-only-count", "SELECT count(*) FROM finance.budgets", Differs),
+    any("known-only-column", "SELECT planned FROM finance.budgets", PLANNED),
+    any(
+        "known-only-wrong-column",
+        "SELECT nosuch FROM finance.budgets",
+        Refused("", "SELECT order_id FROM sales.orders"),
+    ),
+    any("known-only-describe", "DESCRIBE finance.budgets", PLANNED),
+    any("known-only-columns", "SELECT * FROM information_schema.columns WHERE table_schema = 'finance'", PLANNED),
+    any("known-only-explain", "EXPLAIN SELECT * FROM finance.budgets", PLANNED),
+    any("known-only-where", "SELECT 1 AS one FROM finance.budgets WHERE 1/(planned-5) >= 0", Fails("divide by zero")),
+    any(
+        "known-only-join",
+        "SELECT o.order_id FROM sales.orders o JOIN finance.budgets b ON o.order_id = b.budget_id",
+        Differs,
+    ),
+    any("known-only-version", "SELECT * FROM finance.budgets_v1", NO_TABLE),
+    any("known-only-products", "SELECT * FROM meshgate.products WHERE domain = 'finance'", Shows("finance")),
+    any("D33", "WITH orders AS (SELECT 'US' region) SELECT order_id, region FROM sales.orders", Differs),
+    any("D33b", "WITH sales AS (SELECT 1 AS k) SELECT order_id FROM sales.orders, sales", Differs),
+    any(
+        "D33c",
+        "WITH \"sales.orders\" AS (SELECT 'US' AS region) SELECT order_id FROM sales.orders",
+        Refused("no column", "SELECT order_id FROM sales.orders"),
+    ),
+    any(
+        "D33d",
+        "WITH principal AS (SELECT 'US' AS region), resource AS (SELECT 1 AS k) SELECT order_id FROM sales.orders, principal",
+        Differs,
+    ),
+    any("D33e", "SELECT order_id FROM mesh.sales.orders", Differs),
+    any("D33f", "SELECT order_id FROM \"mesh\".\"sales\".\"orders\"", Differs),
+    any("D33g", "SELECT order_id FROM \"Sales\".\"ORDERS\"", NO_TABLE),
+    any("D33h", "SELECT order_id FROM sales.orders_v1", NO_TABLE),
+    any(
+        "D33i",
+        "SELECT order_id, region FROM (SELECT order_id, 'US' AS region FROM sales.orders) AS orders WHERE region = 'US'",
+        Differs,
+    ),
+    any("D33j", "SELECT region.order_id FROM sales.orders AS region WHERE region.region <> 'x'", Differs),
+    any("D33k", "SELECT order_id, 'hidden' AS region FROM sales.orders WHERE region = 'EU' OR region <> 'EU'", Differs),
+    any("D33l", "WITH hr AS (SELECT 1 AS k) SELECT * FROM hr.salaries", Owner("salary")),
+    any(
+        "D33m",
+        "WITH RECURSIVE orders AS (SELECT 1 AS k UNION ALL SELECT k + 1 FROM orders WHERE k < 3) SELECT o.k, s.order_id FROM orders o JOIN sales.orders s ON s.order_id >= o.k",
+        Differs,
+    ),
+    any(
+        "D33n",
+        "SELECT principal, resource FROM sales.orders AS t(principal, resource)",
+        Refused("", "SELECT t.order_id FROM sales.orders AS t"),
+    ),
+    any("D33o", "SELECT base.order_id FROM sales.orders AS base WHERE base.region <> 'EU' OR true", Differs),
+    any(
+        "D20c",
+        "SELECT order_id, input_file_name FROM sales.orders",
+        Refused("no column", "SELECT order_id FROM sales.orders"),
+    ),
+    any(
+        "D20d",
+        "SELECT _metadata, _file, __drift FROM sales.orders",
+        Refused("no column", "SELECT order_id FROM sales.orders"),
+    ),
+    any(
+        "D20e",
+        "SELECT \"_path\", \"_rowid\", _change_type FROM sales.orders",
+        Refused("no column", "SELECT order_id FROM sales.orders"),
+    ),
+    any(
+        "drift-columns",
+        "SELECT * FROM sales.orders WHERE \"__meshgate_drift\" IS NULL",
+        Refused("no column", "SELECT order_id FROM sales.orders"),
+    ),
+];

@@ -1,0 +1,207 @@
+//! Values: aggregates, predicates of every operator, text and time functions over hidden rows.
+
+use super::probe::Proof::{Differs, Owner, Shows};
+use super::probe::{Probe, any, total};
+
+pub const PROBES: &[Probe] = &[
+    total(
+        "D15",
+        "SELECT count(*), min(amount), max(amount), min(region), count(distinct region) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15b",
+        "SELECT count(*), count(1), count(DISTINCT customer_id), min(seen_at), max(seen_at), max(status) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15c",
+        "SELECT approx_distinct(customer_id), array_agg(amount ORDER BY amount), bit_or(amount), string_agg(status, ',' ORDER BY order_id) FROM sales.orders",
+        Differs,
+    ),
+    total("D15d", "SELECT count(*) AS n FROM sales.orders WHERE false OR amount IS NOT NULL", Differs),
+    total(
+        "D15e",
+        "SELECT status, count(*) FROM sales.orders GROUP BY GROUPING SETS ((status), ()) ORDER BY 1, 2",
+        Differs,
+    ),
+    total(
+        "D15f",
+        "SELECT DISTINCT status, arrow_typeof(status), arrow_typeof(seen_at), arrow_typeof(amount) FROM sales.orders ORDER BY 1",
+        Owner("canary-status"),
+    ),
+    total(
+        "D15g",
+        "SELECT avg(amount), median(qty), round(var_pop(qty), 6), round(stddev(qty), 6) FROM sales.orders WHERE amount BETWEEN -1000 AND 1000",
+        Differs,
+    ),
+    total(
+        "D15h",
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY customer_id), percentile_cont(0.9) WITHIN GROUP (ORDER BY qty) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15i",
+        "SELECT bool_and(region = 'EU'), bool_or(status <> 'open'), bit_and(amount), bit_xor(amount) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15j",
+        "SELECT first_value(note ORDER BY amount, order_id), last_value(note ORDER BY amount, order_id), nth_value(note, 2 ORDER BY amount, order_id) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15k",
+        "SELECT round(corr(order_id, customer_id), 6), round(covar_pop(order_id, qty), 6), regr_count(order_id, qty) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15l",
+        "SELECT count(*) - count(amount), sum(CASE WHEN region = 'EU' THEN 0 ELSE 1 END) FROM sales.orders",
+        Differs,
+    ),
+    total(
+        "D15m",
+        "SELECT status, region, count(*), grouping(status) FROM sales.orders GROUP BY CUBE (status, region) ORDER BY 1, 2, 3",
+        Differs,
+    ),
+    total(
+        "D15n",
+        "SELECT max(length(note)), min(octet_length(status)), max(strpos(note, 'canary')) FROM sales.orders",
+        Differs,
+    ),
+    total("D15o", "SELECT min(note), max(note), min(seen_at) FROM sales.orders", Differs),
+    total("D15p", "SELECT any_value(region) FROM sales.orders WHERE region <> 'EU'", Owner("hidden-region")),
+    total("having-sum", "SELECT sum(qty), avg(qty) FROM sales.orders HAVING count(*) > 0", Differs),
+    total("group-all", "SELECT customer_id, count(*) FROM sales.orders GROUP BY ALL ORDER BY 1", Differs),
+    any("D37", "SELECT note FROM sales.orders", Differs),
+    any("D38", "SELECT substr(note, 1, 3), note FROM sales.orders WHERE amount < 1000", Differs),
+    any(
+        "D38b",
+        "SELECT left(note, 2), right(note, 2), split_part(note, ' ', 1), trim(note), reverse(note), md5(note) FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D38c",
+        "SELECT upper(note), lower(status), initcap(note), translate(note, 'a', 'b'), overlay(note placing 'x' from 1) FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D38d",
+        "SELECT lpad(note, 3), rpad(note, 30, '.'), repeat(status, 2), concat_ws('-', status, region), note || region FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D38e",
+        "SELECT order_id FROM sales.orders WHERE levenshtein(status, 'open') > 0 OR starts_with(region, 'hid') OR ends_with(note, '-row')",
+        Differs,
+    ),
+    any(
+        "D38f",
+        "SELECT find_in_set(status, 'open,other'), to_hex(customer_id), ascii(region), contains(note, 'ary') FROM sales.orders",
+        Differs,
+    ),
+    any("D40", "SELECT status FROM sales.orders", Owner("canary-status")),
+    any("D40b", "SELECT status, count(*) FROM sales.orders GROUP BY status", Owner("canary-status")),
+    any("D40c", "SELECT arrow_cast(status, 'Dictionary(Int32, Utf8)') FROM sales.orders", Owner("canary-status")),
+    any("D40d", "SELECT order_id FROM sales.orders WHERE status <> 'open'", Differs),
+    any(
+        "D40e",
+        "SELECT arrow_cast(note, 'Utf8View') AS v, arrow_cast(note, 'BinaryView') AS b FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D40f",
+        "SELECT arrow_cast(arrow_cast(note, 'Utf8View'), 'Dictionary(Int8, Utf8View)') FROM sales.orders WHERE length(note) > 12",
+        Differs,
+    ),
+    any("regex", "SELECT order_id FROM sales.orders WHERE regexp_like(note, '^(canary|cnry)')", Differs),
+    any("regex-operator", "SELECT order_id FROM sales.orders WHERE note ~* 'CANARY' OR note !~ '.'", Differs),
+    any("regex-match", "SELECT regexp_match(note, '[a-z]+'), regexp_instr(note, 'n') FROM sales.orders", Differs),
+    any("similar", "SELECT order_id FROM sales.orders WHERE note NOT LIKE 'first%' AND note ILIKE '%'", Differs),
+    any("like-prefix", "SELECT order_id FROM sales.orders WHERE region LIKE 'hidden%'", Differs),
+    any("like-suffix", "SELECT order_id FROM sales.orders WHERE region LIKE '%US'", Differs),
+    any("like-escape", r"SELECT order_id FROM sales.orders WHERE status NOT LIKE 'op\_n' ESCAPE '\'", Differs),
+    any("similar-to", "SELECT order_id FROM sales.orders WHERE status SIMILAR TO 'canary.*'", Differs),
+    any("equality", "SELECT order_id FROM sales.orders WHERE region = 'hidden-region-US'", Differs),
+    any("inequality", "SELECT order_id FROM sales.orders WHERE region <> 'EU'", Differs),
+    any("less", "SELECT order_id FROM sales.orders WHERE amount < 10", Differs),
+    any("greater", "SELECT order_id FROM sales.orders WHERE amount > 80 OR amount = 77", Differs),
+    any("in-list", "SELECT order_id FROM sales.orders WHERE amount IN (5, 77, 10)", Differs),
+    any("not-in-list", "SELECT order_id FROM sales.orders WHERE customer_id NOT IN (7, 8, 9)", Differs),
+    any(
+        "between",
+        "SELECT order_id FROM sales.orders WHERE seen_at BETWEEN TIMESTAMP '1990-01-01T00:00:00' AND TIMESTAMP '2000-01-01T00:00:00'",
+        Differs,
+    ),
+    any(
+        "distinct-from",
+        "SELECT order_id FROM sales.orders WHERE (region IS DISTINCT FROM 'EU') OR (status IS NOT DISTINCT FROM 'x')",
+        Differs,
+    ),
+    any("is-unknown", "SELECT order_id FROM sales.orders WHERE (region = 'EU') IS NOT TRUE", Differs),
+    any("xor", "SELECT order_id FROM sales.orders WHERE (region = 'EU') = false", Differs),
+    any("row-compare", "SELECT order_id FROM sales.orders WHERE struct(region, qty) <> struct('EU', 0)", Differs),
+    any(
+        "seen_at",
+        "SELECT order_id, date_trunc('month', seen_at) FROM sales.orders WHERE seen_at > TIMESTAMP '1999-01-01T00:00:00'",
+        Differs,
+    ),
+    any(
+        "extract",
+        "SELECT extract(year FROM seen_at), date_part('dow', seen_at), to_char(seen_at, '%Y') FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "interval",
+        "SELECT order_id FROM sales.orders WHERE seen_at - INTERVAL '10' YEAR < TIMESTAMP '1995-01-01T00:00:00'",
+        Differs,
+    ),
+    any(
+        "epoch",
+        "SELECT to_unixtime(seen_at), CAST(seen_at AS DATE) AS d, CAST(seen_at AS VARCHAR) AS t FROM sales.orders",
+        Differs,
+    ),
+    any("D35i", "SELECT addr, count(*) FROM sales.orders GROUP BY addr", Differs),
+    total(
+        "D35j",
+        "SELECT max(addr['zip']), min(addr['zip']), count(DISTINCT addr['zip']) FROM sales.orders",
+        Owner("US-9"),
+    ),
+    any("D35p", "SELECT named_struct('a', note, 'b', amount) FROM sales.orders", Differs),
+    any(
+        "D39",
+        "SELECT NULLIF(amount, 10), CASE WHEN qty = 1 THEN note END, nvl2(risk, note, NULL), coalesce(risk, amount) FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D39b",
+        "SELECT CASE WHEN region = 'EU' THEN NULL ELSE note END, CASE WHEN qty > 0 THEN 1 ELSE amount END FROM sales.orders",
+        Differs,
+    ),
+    any(
+        "D39c",
+        "SELECT NULLIF(note, note), NULLIF(status, 'open'), ifnull(NULLIF(region, 'EU'), '-') FROM sales.orders",
+        Owner("hidden-region"),
+    ),
+    any("map", "SELECT map_keys(map(make_array(region), make_array(amount))) FROM sales.orders", Differs),
+    any(
+        "union-value",
+        "SELECT array_agg(named_struct('r', region, 'n', note) ORDER BY order_id) FROM sales.orders",
+        Owner("hidden-region"),
+    ),
+    any(
+        "math",
+        "SELECT sqrt(abs(qty)), ln(qty), round(amount / 7.0, 2), trunc(qty), signum(amount), isnan(ln(qty)) FROM sales.orders WHERE amount > -10",
+        Differs,
+    ),
+    any("now", "SELECT count(*) FROM sales.orders WHERE seen_at < date_trunc('year', now())", Differs),
+    any("uuid", "SELECT count(DISTINCT uuid()) FROM sales.orders", Differs),
+    any("constant", "SELECT 1 AS one, 'x' AS x FROM sales.orders", Differs),
+    any("no-columns", "SELECT TRUE FROM sales.orders", Differs),
+    any(
+        "typeof",
+        "SELECT DISTINCT arrow_typeof(email), arrow_typeof(risk), arrow_typeof(addr) FROM sales.orders",
+        Shows("Utf8"),
+    ),
+];

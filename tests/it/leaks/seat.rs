@@ -1,0 +1,226 @@
+//! A caller at all doors at once: one login, one recorder.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::sql::{
+    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
+    Any, CommandPreparedStatementQuery, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
+};
+use arrow_flight::{Action, FlightData, FlightDescriptor, FlightInfo, IpcMessage, Ticket};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use meshgate::client::{Client, Login, connect};
+use meshgate::query::Session;
+use prost::Message;
+use secrecy::SecretString;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::harness::wire::{Recorded, Served};
+use crate::harness::{error_text, render, run, without_ids};
+
+pub(crate) struct Seat {
+    session: Arc<Session>,
+    flight: FlightServiceClient<Channel>,
+    shell: Client,
+    token: String,
+    recorded: Recorded,
+}
+
+/// The code and the text, which is all that a client is given.
+pub(crate) fn told(status: &Status) -> String {
+    without_ids(&format!("{:?}: {}", status.code(), status.message()))
+}
+
+impl Seat {
+    pub async fn take(served: &Served, who: &str) -> Self {
+        let recorded = served.connect(who).await;
+        let address = recorded.address;
+        let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let token = recorded.client.token().cloned().expect("a bearer");
+        let login = Login::Token(SecretString::from(token.clone()));
+        let shell = connect(&format!("grpc://{address}"), &login, None).await.unwrap();
+        let flight = FlightServiceClient::new(endpoint.connect().await.unwrap()).max_decoding_message_size(64 << 20);
+        Self { session: served.mesh.session(who), flight, shell, token, recorded }
+    }
+
+    /// Every byte that came from the server.
+    pub fn received(&self) -> Vec<u8> {
+        self.recorded.received()
+    }
+
+    fn asks<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        request
+    }
+
+    pub async fn info(&mut self, command: &Any) -> Result<FlightInfo, Status> {
+        let request = self.asks(FlightDescriptor::new_cmd(command.encode_to_vec()));
+        Ok(self.flight.get_flight_info(request).await?.into_inner())
+    }
+
+    pub async fn schema(&mut self, command: &Any) -> Result<String, Status> {
+        let request = self.asks(FlightDescriptor::new_cmd(command.encode_to_vec()));
+        let bytes = self.flight.get_schema(request).await?.into_inner().schema;
+        Ok(schema_text(bytes))
+    }
+
+    /// Rows, and where the batches were cut.
+    pub async fn get(&mut self, ticket: impl Into<Bytes>) -> Result<String, Status> {
+        let request = self.asks(Ticket::new(ticket));
+        let frames = self.flight.do_get(request).await?.into_inner();
+        let stream = FlightRecordBatchStream::new_from_flight_data(frames.map_err(FlightError::from));
+        let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(|error| match error {
+            FlightError::Tonic(status) => *status,
+            other => Status::unknown(other.to_string()),
+        })?;
+        let sizes: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+        let metadata: Vec<_> = batches.first().map(|batch| batch.schema().metadata().clone()).into_iter().collect();
+        Ok(format!("{}\nbatches {sizes:?} metadata {metadata:?}", render(&batches)))
+    }
+
+    pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Vec<Bytes>, Status> {
+        let request = self.asks(Action::new(name, body));
+        let answer = self.flight.do_action(request).await?.into_inner();
+        answer.map_ok(|result| result.body).try_collect().await
+    }
+
+    pub async fn prepare(&mut self, sql: &str) -> Result<(Bytes, String), Status> {
+        let request = ActionCreatePreparedStatementRequest { query: sql.to_owned(), transaction_id: None };
+        let body = self.act("CreatePreparedStatement", request.as_any().encode_to_vec()).await?.remove(0);
+        let result: ActionCreatePreparedStatementResult = Any::decode(body).unwrap().unpack().unwrap().unwrap();
+        Ok((result.prepared_statement_handle, schema_text(result.dataset_schema)))
+    }
+
+    pub async fn close(&mut self, handle: Bytes) -> Result<(), Status> {
+        let request = ActionClosePreparedStatementRequest { prepared_statement_handle: handle };
+        self.act("ClosePreparedStatement", request.as_any().encode_to_vec()).await.map(drop)
+    }
+
+    // The doors.
+
+    pub async fn in_process(&mut self, sql: &str) -> String {
+        match run(&self.session, sql).await {
+            Ok(batches) => render(&batches),
+            Err(error) => error_text(&error),
+        }
+    }
+
+    pub async fn statement(&mut self, sql: &str) -> String {
+        let answer = match self.info(&query(sql)).await {
+            Ok(info) => self.get(ticket(&info)).await,
+            Err(status) => Err(status),
+        };
+        answer.unwrap_or_else(|status| told(&status))
+    }
+
+    /// Twice executed, as pools do.
+    pub async fn prepared(&mut self, sql: &str) -> String {
+        self.try_prepared(sql).await.unwrap_or_else(|status| told(&status))
+    }
+
+    async fn try_prepared(&mut self, sql: &str) -> Result<String, Status> {
+        let (handle, schema) = self.prepare(sql).await?;
+        self.info(&executes(&handle)).await?;
+        let info = self.info(&executes(&handle)).await?;
+        let rows = self.get(ticket(&info)).await?;
+        self.close(handle).await?;
+        Ok(format!("{schema}\n{rows}"))
+    }
+
+    /// For clients that use the command itself as a ticket; the handle stays open.
+    pub async fn handle(&mut self, sql: &str) -> String {
+        let answer = async {
+            let (handle, _) = self.prepare(sql).await?;
+            let described = self.schema(&executes(&handle)).await?;
+            let rows = self.get(executes(&handle).encode_to_vec()).await?;
+            Ok::<_, Status>(format!("{described}\n{rows}"))
+        };
+        answer.await.unwrap_or_else(|status| told(&status))
+    }
+
+    /// All that GetFlightInfo tells, but for the sealed ticket, of which the length is told.
+    pub async fn announced(&mut self, sql: &str) -> String {
+        self.info(&query(sql)).await.map_or_else(|status| told(&status), |info| info_text(&info))
+    }
+
+    pub async fn schema_of(&mut self, sql: &str) -> String {
+        self.schema(&query(sql)).await.unwrap_or_else(|status| told(&status))
+    }
+
+    pub async fn explained(&mut self, explain: &str, sql: &str) -> String {
+        self.statement(&format!("{explain} {sql}")).await
+    }
+
+    /// As JDBC sends what it takes for an update.
+    pub async fn update(&mut self, sql: &str) -> String {
+        let update = CommandStatementUpdate { query: sql.to_owned(), transaction_id: None };
+        let descriptor = FlightDescriptor::new_cmd(update.as_any().encode_to_vec());
+        let data = FlightData { flight_descriptor: Some(descriptor), ..FlightData::default() };
+        let request = self.asks(futures::stream::iter([data]));
+        match self.flight.do_put(request).await {
+            Ok(answer) => format!("{:?}", answer.into_inner().try_collect::<Vec<_>>().await),
+            Err(status) => told(&status),
+        }
+    }
+
+    /// The library that the REPL asks by.
+    pub async fn typed(&mut self, sql: &str) -> String {
+        let rows = match self.shell.execute(sql).await {
+            Ok(rows) => rows,
+            Err(error) => return error_text(&error),
+        };
+        let schema = rows.schema();
+        match rows.collect().await {
+            Ok(batches) => format!("{schema:?}\n{}", render(&batches)),
+            Err(error) => error_text(&error),
+        }
+    }
+
+    /// What the REPL asks for `\dn`, `\d`, `\d name` and for completion.
+    pub async fn browse(&mut self, domain: Option<&str>, table: Option<&str>) -> String {
+        let domains = self.shell.domains().await.map_err(|error| error_text(&error));
+        let tables = self.shell.tables(domain, table).await.map_err(|error| error_text(&error));
+        format!("{domains:?}\n{tables:?}")
+    }
+}
+
+pub(crate) fn query(sql: &str) -> Any {
+    CommandStatementQuery { query: sql.to_owned(), transaction_id: None }.as_any()
+}
+
+pub(crate) fn executes(handle: &Bytes) -> Any {
+    CommandPreparedStatementQuery { prepared_statement_handle: handle.clone() }.as_any()
+}
+
+pub(crate) fn ticket(info: &FlightInfo) -> Bytes {
+    info.endpoint[0].ticket.clone().unwrap().ticket
+}
+
+fn schema_text(bytes: Bytes) -> String {
+    if bytes.is_empty() {
+        return "no schema".to_owned();
+    }
+    let schema = arrow::datatypes::Schema::try_from(IpcMessage(bytes)).unwrap();
+    format!("{schema:?}")
+}
+
+pub(crate) fn info_text(info: &FlightInfo) -> String {
+    let endpoints: Vec<String> = info
+        .endpoint
+        .iter()
+        .map(|endpoint| {
+            let length = endpoint.ticket.as_ref().map(|ticket| ticket.ticket.len());
+            format!("{:?} {:?} {:?} {length:?}", endpoint.location, endpoint.expiration_time, endpoint.app_metadata)
+        })
+        .collect();
+    assert_eq!((info.total_records, info.total_bytes), (-1, -1), "totals would tell of hidden rows");
+    assert!(info.endpoint.iter().all(|endpoint| endpoint.location.is_empty()), "a place is told");
+    let schema = schema_text(info.schema.clone());
+    format!("{schema}\n{} {:?} {endpoints:?}", info.ordered, info.app_metadata)
+}
