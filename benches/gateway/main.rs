@@ -1,0 +1,34 @@
+//! What the gateway costs. `cargo bench --bench gateway -- decisions egress queries` (all where none is named) prints Markdown tables;
+//! figures are for reading, no test looks at them. docs/PERFORMANCE.md says what each means.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a bench that fails says why, prints figures, and opens the engine beside the gateway to compare with"
+)]
+
+mod counting;
+mod decisions;
+mod egress;
+mod measure;
+mod mesh;
+mod queries;
+mod tables;
+
+fn main() {
+    // Cargo adds `--bench`.
+    let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let asked = |name: &str| named.is_empty() || named.iter().any(|word| name.contains(word.as_str()));
+    println!("{}\n", measure::machine());
+    if asked("decisions") {
+        decisions::run();
+    }
+    if asked("egress") {
+        egress::run();
+    }
+    if asked("queries") {
+        queries::run();
+    }
+}
