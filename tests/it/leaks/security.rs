@@ -7,10 +7,15 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `room::file::name` is declared in `room/file.rs`, or within that room.
+/// `room::file::name` is declared in `room/file.rs`, or within that room; `room::file::tests::name` may stand in the file itself.
 fn is_there(name: &str) -> bool {
     let mut parts: Vec<&str> = name.split("::").collect();
     let item = parts.pop().unwrap();
+    if let Some((&"tests", file)) = parts.split_last()
+        && is_there(&format!("{}::{item}", file.join("::")))
+    {
+        return true;
+    }
     let is_type = item.starts_with(char::is_uppercase);
     let declared = |text: &str| {
         let heads: &[&str] = if is_type { &["struct ", "enum "] } else { &["fn "] };
