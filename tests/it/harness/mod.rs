@@ -169,6 +169,11 @@ impl Drop for Mesh {
         if std::thread::panicking() {
             return;
         }
+        // A stream that was dropped before its end is ended by its tasks, soon and not at once.
+        let start = std::time::Instant::now();
+        while self.engine.reserved_bytes() > 0 && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         assert_eq!(self.engine.reserved_bytes(), 0, "memory is still reserved when the mesh goes");
         assert_eq!(self.engine.spill_files(), 0, "spilled files are left when the mesh goes");
     }

@@ -135,6 +135,27 @@ async fn keys_of_a_forbidden_table_are_those_of_none() {
     }
 }
 
+/// A key of which one column is hidden is told as none: a part of it would name what is not unique, and count what is hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_with_a_hidden_column_is_no_key() {
+    const PLAIN: &str = "name: card_no, logicalType: string,";
+    let text = world(false, Condition::Equality, Source::Parquet);
+    assert!(text.contains(PLAIN), "the column is there");
+    let keyed = format!("{PLAIN} required: true, primaryKey: true, primaryKeyPosition: 2,");
+    let served = Served::start(&text.replace(PLAIN, &keyed)).await;
+    let (mut ana, mut dpo) = (Seat::take(&served, "ana").await, Seat::take(&served, "dpo").await);
+    let keys = |table: &str| {
+        let db_schema = Some("sales".to_owned());
+        CommandGetPrimaryKeys { catalog: None, db_schema, table: table.to_owned() }.as_any()
+    };
+    for door in COMMAND_DOORS.iter().filter(|door| door.name != "GetSchema") {
+        let told = (door.ask)(&mut ana, &keys("orders")).await;
+        assert_eq!(told, (door.ask)(&mut ana, &keys("nosuch")).await, "{}", door.name);
+        let owner = (door.ask)(&mut dpo, &keys("orders")).await;
+        assert!(owner.contains("order_id") && owner.contains("card_no"), "{}: {owner}", door.name);
+    }
+}
+
 /// Each command that lists the mesh shows the owner more.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_owner_is_told_more_by_every_command_that_lists() {
