@@ -8,6 +8,7 @@ pub mod wire;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
