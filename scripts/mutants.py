@@ -84,7 +84,14 @@ def main():
     if unknown:
         raise SystemExit(f"error: there is no mutant {', '.join(sorted(unknown))}")
     rows, survivors = [], []
-    for mutant in [mutant for mutant in mutants if not names or mutant["name"] in names]:
+    wanted = [mutant for mutant in mutants if not names or mutant["name"] in names]
+    # A test that fails in any case would notice everything.
+    copy_tree()
+    for tests in sorted({mutant["tests"] for mutant in wanted}):
+        failed = run_tests(tests)
+        if failed:
+            raise SystemExit(f"error: with nothing broken, these fail: {', '.join(failed)}")
+    for mutant in wanted:
         copy_tree()
         mutate(mutant)
         failed = run_tests(mutant["tests"])

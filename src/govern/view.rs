@@ -11,7 +11,7 @@ use super::table::GovernedTable;
 use crate::identity::{AttributeValue, Principal};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{DatasetName, DomainName, QualifiedTable};
-use crate::policy::Decision;
+use crate::policy::{Decision, ProductAction};
 use crate::telemetry::Clock;
 
 /// A principal and a purpose under one generation. Two logins with equal inputs may share it; no others may.
@@ -86,13 +86,19 @@ impl PrincipalView {
     /// True where the product may be known of, because a policy says so or because something of it may be read.
     pub fn discovers(&self, product: &Product) -> bool {
         let now = self.clock.unix_millis();
-        self.generation.policies().discover(&self.principal, &self.purpose, now, product)
+        self.generation.policies().may(ProductAction::Discover, &self.principal, &self.purpose, now, product)
             || self.generation.tables_of(&product.name).any(|entry| self.governed(entry).is_some())
     }
 
     /// True where the values in the product's policies may be shown.
     pub fn audits(&self, product: &Product) -> bool {
-        self.generation.policies().audits(&self.principal, &self.purpose, self.clock.unix_millis(), product)
+        self.generation.policies().may(
+            ProductAction::Audit,
+            &self.principal,
+            &self.purpose,
+            self.clock.unix_millis(),
+            product,
+        )
     }
 
     fn entry(&self, domain: &str, table: &str) -> Option<TableEntry> {

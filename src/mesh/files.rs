@@ -17,6 +17,31 @@ pub struct Files {
 
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
+/// Why a catalog file of this size is not read, if it is not.
+pub(crate) fn oversized(bytes: u64) -> Option<String> {
+    (bytes > MAX_FILE_BYTES).then(|| "it is larger than 4 MiB".to_owned())
+}
+
+/// The text of a catalog file, or why there is none.
+pub(crate) fn text(bytes: Vec<u8>) -> std::result::Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+}
+
+/// True for the names of files that belong to a mesh; a name that begins with a dot hides a file or all in a folder.
+pub(crate) fn is_catalog_file(name: &str) -> bool {
+    !is_hidden(name) && [".yaml", ".yml", ".cedar"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// True for names of files and folders that are passed over.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
+/// True for tests of policies: they say nothing of what is served.
+pub(crate) fn is_test(path: &str) -> bool {
+    [".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
+}
+
 impl Files {
     /// Reads a folder. Hidden files, links that leave the folder and other endings are passed over.
     ///
@@ -67,18 +92,17 @@ impl Files {
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let path = entry.path();
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type().map_err(|error| fail(&path, &error))?;
-            if hidden || kind.is_symlink() {
+            if is_hidden(&name) || kind.is_symlink() {
                 continue;
             }
             if kind.is_dir() {
                 self.walk(root, &path)?;
                 continue;
             }
-            let wanted = path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "cedar");
             // A pipe would be waited for.
-            if !wanted || !kind.is_file() {
+            if !is_catalog_file(&name) || !kind.is_file() {
                 continue;
             }
             let relative = path.strip_prefix(root).map_err(|error| fail(&path, &error))?;
@@ -94,9 +118,8 @@ impl Files {
 
 fn read_text(path: &Path) -> std::result::Result<String, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE_BYTES {
-        return Err("it is larger than 4 MiB".to_owned());
+    if let Some(why) = oversized(size) {
+        return Err(why);
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+    text(std::fs::read(path).map_err(|error| error.to_string())?)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::conflict::{self, Candidate};
+use super::files::is_test;
 use super::{Domain, Files, Mesh, Product, ProductFault, Snapshot, declare, reference, table};
 use crate::contract::{Words, check};
 use crate::diagnostic::{Diagnostic, Kind, Severity};
@@ -161,11 +162,6 @@ fn contract_stem(path: &str) -> Option<&str> {
 
 fn is_policy(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, ending)| ending == "cedar")
-}
-
-/// Tests of policies say nothing of what is served.
-fn is_test(path: &str) -> bool {
-    [".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// YAML that nobody reads is most often a misspelt ending.

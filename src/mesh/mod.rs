@@ -5,7 +5,7 @@
 
 mod conflict;
 mod declare;
-mod files;
+pub(crate) mod files;
 mod load;
 mod reference;
 mod snapshot;

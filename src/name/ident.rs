@@ -59,12 +59,16 @@ fn word(what: &'static str, text: &str) -> Result<String, NameError> {
     Ok(text.to_owned())
 }
 
+/// True for what has no width, separates lines, or turns the direction of text.
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// A word that a person can read back: what turns the direction of text or is not seen could pass for another.
 fn visible(what: &'static str, text: &str) -> Result<String, NameError> {
     let name = word(what, text)?;
-    let unseen = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    if name.contains(unseen) {
-        let given = name.chars().filter(|c| !unseen(*c)).collect::<String>();
+    if name.contains(is_unseen) {
+        let given = name.chars().filter(|c| !is_unseen(*c)).collect::<String>();
         return Err(NameError {
             what,
             given: shorten(&given),

@@ -9,5 +9,6 @@ mod qualified;
 
 pub use ident::{
     Classification, ColumnName, DatasetName, DomainName, NameError, PrincipalName, ProductName, Purpose, RoleName, Tag,
+    is_unseen,
 };
 pub use qualified::{ColumnPath, QualifiedProduct, QualifiedTable};

@@ -19,6 +19,30 @@ use crate::identity::Principal;
 use crate::mesh::{Product, TableEntry};
 use crate::name::ColumnPath;
 
+/// What policy is asked about a product as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProductAction {
+    /// To know that it exists.
+    Discover,
+    /// To see the values in its policies.
+    Audit,
+    /// To publish changes of its contract and policies.
+    Edit,
+}
+
+impl ProductAction {
+    pub const ALL: [Self; 3] = [Self::Discover, Self::Audit, Self::Edit];
+
+    /// As Cedar spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discover => "discover",
+            Self::Audit => "audit",
+            Self::Edit => "edit",
+        }
+    }
+}
+
 impl PolicyStore {
     /// What policy says of one principal and one dataset. `now` is in milliseconds since the epoch.
     ///
@@ -37,37 +61,28 @@ impl PolicyStore {
         }
     }
 
-    /// May this principal know that the product exists? `Action::"discover"` alone; a satisfied `read` implies it too.
-    pub fn discover(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
-        self.roomy(|| self.satisfied("discover", principal, (purpose, now), product)).unwrap_or_else(|why| {
-            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "discovery denied");
+    /// May this principal do this to the product? Nothing else implies it; a satisfied `read` lets the product be discovered too.
+    pub fn may(
+        &self,
+        action: ProductAction,
+        principal: &Principal,
+        purpose: &str,
+        now: i64,
+        product: &Product,
+    ) -> bool {
+        self.roomy(|| self.satisfied(action.name(), principal, (purpose, now), product)).unwrap_or_else(|why| {
+            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "{} denied", action.name());
             false
         })
     }
 
     /// True where some permit speaks of the action at all.
-    pub fn permits_some(&self, action: &str) -> bool {
-        self.policies.iter().any(|policy| policy.is_permit() && policy.is_about(action))
-    }
-
-    /// May this principal see the values in the product's policies? `Action::"audit"` alone.
-    pub fn audits(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
-        self.roomy(|| self.satisfied("audit", principal, (purpose, now), product)).unwrap_or_else(|why| {
-            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "audit denied");
-            false
-        })
+    pub fn permits_some(&self, action: ProductAction) -> bool {
+        self.policies.iter().any(|policy| policy.is_permit() && policy.is_about(action.name()))
     }
 
     pub(super) fn roomy<T: Send>(&self, work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
         if self.large { with_room(work)? } else { work() }
-    }
-
-    /// May this principal publish changes of the product's contract and policies? `Action::"edit"` alone.
-    pub fn edits(&self, principal: &Principal, purpose: &str, now: i64, product: &Product) -> bool {
-        self.roomy(|| self.satisfied("edit", principal, (purpose, now), product)).unwrap_or_else(|why| {
-            tracing::warn!(product = %product.name, principal = %principal.name(), %why, "edit denied");
-            false
-        })
     }
 
     fn satisfied(

@@ -42,6 +42,7 @@ mod mask;
 // conditions for people
 mod readable;
 
+pub use authorize::ProductAction;
 pub use condition::{Comparison, Condition, Literal, PatternPart, Term};
 pub use decision::{Clause, ColumnRules, Decision, Exposed, Rule};
 pub use mask::{Mask, Revealing};

@@ -172,10 +172,13 @@ impl Described {
     /// The same principal, saying that it is for something else.
     pub(crate) fn for_purpose(&self, node: &Node, findings: &mut Findings<'_>) -> Self {
         let mut changed = self.clone();
-        if let Some(text) = purpose(node, findings) {
+        let before = findings.list.len();
+        let said = purpose(node, findings);
+        // A text that is none was told; the empty one takes the purpose away.
+        if said.is_some() || findings.list.len() == before {
             changed.words.retain(|(word, _)| !matches!(word, Word::Purpose(_)));
-            changed.words.push((Word::Purpose(text.clone()), node.at.place(findings.file)));
-            changed.purpose = text;
+            changed.words.extend(said.clone().map(|text| (Word::Purpose(text), node.at.place(findings.file))));
+            changed.purpose = said.unwrap_or_default();
         }
         changed
     }

@@ -66,7 +66,6 @@ fn texts() -> Vec<(&'static str, String, Answer)> {
     let thousand = rows(1_000);
     let many = rows(100_000);
     let mut texts = vec![
-        // What the reliability notes measured.
         ("20,000 OR", format!("SELECT 1 FROM sales.orders WHERE amount = 1{}", times(" OR amount = 1", 20_000)), Refused("more than")),
         ("5,000 additions", format!("SELECT 1{}", times("+1", 5_000)), Refused("operators")),
         ("3,000 UNION ALL", format!("SELECT 1{}", times(" UNION ALL SELECT 1", 3_000)), Refused("set operations")),

@@ -8,8 +8,8 @@ use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use secrecy::SecretString;
 
-use crate::cli::output::fail;
-use crate::cli::sql::{Encoder, Format, render_reasons};
+use crate::cli::output::complain;
+use crate::cli::sql::{Encoder, Format, render_reasons, report_plain};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result, Severity, did_you_mean};
 use crate::engine::Engine;
@@ -50,17 +50,22 @@ pub struct Args {
 
 /// Runs the command; answers the exit code.
 pub async fn run(args: &Args) -> u8 {
-    match answer(args).await.and_then(|batches| written(args.format, &batches)) {
+    let question = format!("EXPLAIN ACCESS {}", args.sql.trim());
+    match answer(args, &question).await.and_then(|batches| written(args.format, &batches)) {
         Ok(text) => {
             // A closed pipe is no failure of the command.
             let _ = std::io::stdout().lock().write_all(&text);
             0
         }
-        Err(diagnostic) => fail(&diagnostic),
+        Err(diagnostic) => {
+            // Places are those of what was asked.
+            complain(&report_plain(&diagnostic, &question));
+            1
+        }
     }
 }
 
-async fn answer(args: &Args) -> Result<Vec<RecordBatch>> {
+async fn answer(args: &Args, question: &str) -> Result<Vec<RecordBatch>> {
     let (files, snapshot) = mesh_of(&args.catalogs)?;
     let (principal, stated) = match &args.principals {
         Some(file) => on_paper(file, &args.who, &snapshot.mesh)?,
@@ -68,8 +73,7 @@ async fn answer(args: &Args) -> Result<Vec<RecordBatch>> {
     };
     let sessions = sessions(&args.catalogs, &files, snapshot)?;
     let session = sessions.open_for(principal, args.purpose.as_ref().unwrap_or(&stated))?;
-    let sql = args.sql.trim();
-    let planned = session.plan(&format!("EXPLAIN ACCESS {sql}")).await?;
+    let planned = session.plan(question).await?;
     let batches = session.run(&planned, wire_schema(planned.schema())).await?;
     batches.map_ok(Egress::into_inner).try_collect().await
 }

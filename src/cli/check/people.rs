@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Kind, Place};
 use crate::mesh::{Product, Snapshot};
 use crate::name::QualifiedProduct;
-use crate::policy::{Decision, Described, PolicyStore, Principals};
+use crate::policy::{Decision, Described, PolicyStore, Principals, ProductAction};
 
 pub fn findings(snapshot: &Snapshot, policies: &PolicyStore, principals: &Principals, now: i64) -> Vec<Diagnostic> {
     // Every version of a product, and whether somebody reads one of them.
@@ -32,7 +32,7 @@ pub fn findings(snapshot: &Snapshot, policies: &PolicyStore, principals: &Princi
             .hint("add a permit for `read`, or add who may read it to the principals")
             .at(start(versions))
     }));
-    if !policies.permits_some("edit") {
+    if !policies.permits_some(ProductAction::Edit) {
         findings.push(
             Diagnostic::warning(Kind::Invalid, "no policy permits `edit`: none of the principals may publish changes")
                 .hint("add a permit for `action == Action::\"edit\"`, for example to a domain's owners"),
@@ -40,8 +40,9 @@ pub fn findings(snapshot: &Snapshot, policies: &PolicyStore, principals: &Princi
         return findings;
     }
     for (name, (versions, _)) in &products {
-        let edits =
-            |who: &Described| versions.iter().any(|product| policies.edits(&who.principal, &who.purpose, now, product));
+        let edits = |who: &Described| {
+            versions.iter().any(|product| policies.may(ProductAction::Edit, &who.principal, &who.purpose, now, product))
+        };
         if !principals.iter().any(edits) {
             let message = format!("none of the principals may `edit` the product `{name}`");
             findings.push(

@@ -23,7 +23,7 @@ pub(super) fn options() -> FormatOptions<'static> {
 
 /// Escapes what could move the cursor, change colours or reorder the line. Data never reaches the terminal
 /// without this.
-pub(in crate::cli) fn plain(text: &str) -> Cow<'_, str> {
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) && text.len() <= MAX_CHARS {
         return Cow::Borrowed(text);
     }
@@ -73,7 +73,7 @@ fn push_plain(out: &mut String, c: char) {
     }
 }
 
-/// Control characters, and the marks that reverse the direction of text.
+/// Control characters, and the marks that reverse the direction of text. Joiners stay: emoji and some scripts need them.
 pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -121,21 +121,29 @@ pub(super) fn datasets(known: &Known) -> Grid {
 }
 
 /// What the client knows, and what the server calls this principal if it says.
-pub(super) async fn whoami(session: &mut Session) -> String {
-    let known_as = last_of(session, "SELECT current_user", 1).await.filter(|name| name != session.user());
+///
+/// # Errors
+/// `Stale` where the login had ended, and with it what was set.
+pub(super) async fn whoami(session: &mut Session) -> Result<String> {
+    let known_as = last_of(session, "SELECT current_user", 1).await?.filter(|name| name != session.user());
     let there = known_as.map(|name| format!(" (there: {name})")).unwrap_or_default();
-    let purpose = last_of(session, "SHOW meshgate.purpose", 2).await;
+    let purpose = last_of(session, "SHOW meshgate.purpose", 2).await?;
     let purpose = purpose.map(|purpose| format!(", for the purpose `{purpose}`")).unwrap_or_default();
-    format!("{}{there} at {}{purpose}\n", cell::plain(session.user()), cell::plain(&session.url))
+    Ok(format!("{}{there} at {}{purpose}\n", cell::plain(session.user()), cell::plain(&session.url)))
 }
 
 /// The last of so many columns of an answer's first row, if a server answers that; NULL is nothing.
-async fn last_of(session: &mut Session, sql: &str, columns: usize) -> Option<String> {
-    let answer = session.execute(sql).await.ok()?;
-    let batches = answer.rows.collect().await.ok()?;
-    let batch = batches.iter().find(|batch| batch.num_rows() > 0 && batch.num_columns() == columns)?;
-    let text = arrow::util::display::array_value_to_string(batch.columns().last()?, 0).ok()?;
-    Some(cell::plain(&text).into_owned()).filter(|text| !text.is_empty())
+async fn last_of(session: &mut Session, sql: &str, columns: usize) -> Result<Option<String>> {
+    let batches = match session.execute(sql).await {
+        Ok(answer) => answer.rows.collect().await.unwrap_or_default(),
+        Err(ended) if ended.kind == Kind::Stale => return Err(ended),
+        Err(_) => return Ok(None),
+    };
+    let batch = batches.iter().find(|batch| batch.num_rows() > 0 && batch.num_columns() == columns);
+    let text = batch
+        .and_then(|batch| batch.columns().last())
+        .and_then(|column| arrow::util::display::array_value_to_string(column, 0).ok());
+    Ok(text.map(|text| cell::plain(&text).into_owned()).filter(|text| !text.is_empty()))
 }
 
 fn kind(table: &Table) -> String {

@@ -40,4 +40,5 @@ pub(in crate::cli) use format::Encoder;
 pub use format::Format;
 pub(in crate::cli) use reasons::render as render_reasons;
 pub use repl::{Options, interactive};
+pub(in crate::cli) use report::plain as report_plain;
 pub use script::run;

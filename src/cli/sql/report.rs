@@ -5,6 +5,11 @@ use super::lexer::scan;
 use super::render::Paint;
 use crate::diagnostic::{Diagnostic, Kind, Severity};
 
+/// The same without colours, for what is no shell.
+pub(in crate::cli) fn plain(diagnostic: &Diagnostic, sql: &str) -> String {
+    report(diagnostic, Some(sql), Paint { colour: false })
+}
+
 /// Kind, sentence, the place underlined in the statement, hints.
 pub(super) fn report(diagnostic: &Diagnostic, sql: Option<&str>, paint: Paint) -> String {
     let severity = match diagnostic.severity {

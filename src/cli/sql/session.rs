@@ -1,5 +1,6 @@
 //! A login that outlives the connection.
 
+use super::lexer;
 use super::names::Names;
 use crate::client::{Client, Login, Rows, connect};
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -10,7 +11,7 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// Said anew at each login.
     purpose: Option<String>,
-    /// A statement has set something, which ends with the login.
+    /// A statement has set or reset something, which ends with the login.
     has_set: bool,
 }
 
@@ -32,7 +33,7 @@ impl Session {
         self.client = connect(&self.url, &self.login, self.purpose.as_deref()).await?;
         if std::mem::take(&mut self.has_set) {
             return Err(Diagnostic::error(Kind::Stale, "the login had ended, and with it what the session had set")
-                .hint("you are logged in again: `SET` it again, then repeat the statement"));
+                .hint("you are logged in again: `SET` or `RESET` it again, then repeat the statement"));
         }
         Ok(())
     }
@@ -40,21 +41,18 @@ impl Session {
     /// Runs one statement. A gateway that was restarted, or a token that has expired, is met with one new
     /// login: nothing can have run, since the statement was refused before it was looked at.
     pub(super) async fn execute(&mut self, sql: &str) -> Result<Answer> {
-        match self.client.execute(sql).await {
-            Ok(rows) => {
-                let word = sql.split_whitespace().next().unwrap_or_default();
-                self.has_set |= word.eq_ignore_ascii_case("set");
-                Ok(Answer { rows, again: false })
-            }
+        let (rows, again) = match self.client.execute(sql).await {
             Err(refused) if refused.kind == Kind::Unauthenticated && self.login.user().is_some() => {
                 self.log_in_again().await?;
-                Ok(Answer { rows: self.client.execute(sql).await?, again: true })
+                (self.client.execute(sql).await?, true)
             }
             Err(refused) if refused.kind == Kind::Unauthenticated => {
-                Err(refused.hint("log in with `--user NAME` or `--token`"))
+                return Err(refused.hint("log in with `--user NAME` or `--token`"));
             }
-            Err(error) => Err(error),
-        }
+            answered => (answered?, false),
+        };
+        self.has_set |= sets(sql);
+        Ok(Answer { rows, again })
     }
 
     /// Asks for the names that completion and `\d` show; logs in again like [`Self::execute`].
@@ -73,6 +71,30 @@ impl Session {
             Login::Password { user, .. } => user,
             Login::Token(_) => "token",
             Login::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// True for a statement that changes the session, whatever comments stand before it.
+fn sets(sql: &str) -> bool {
+    let first = lexer::scan(sql)
+        .into_iter()
+        .find(|piece| piece.is_significant() && piece.class != lexer::Class::Semicolon)
+        .map(|piece| piece.text(sql).to_lowercase());
+    matches!(first.as_deref(), Some("set" | "reset"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sets;
+
+    #[test]
+    fn what_changes_the_session_is_known_by_its_first_word() {
+        for sql in ["set a.b = 'c'", " ; SET a.b = 'c'", "/* why */ Set a.b = 'c'", "-- x\nreset a.b"] {
+            assert!(sets(sql), "{sql}");
+        }
+        for sql in ["", "select 1", "show a.b", "\"set\" a", "-- set\nselect 'set'"] {
+            assert!(!sets(sql), "{sql}");
         }
     }
 }

@@ -308,7 +308,7 @@ impl Shell {
                 self.show(grid, None).await?;
             }
             Meta::Whoami => {
-                let text = describe::whoami(&mut self.session).await;
+                let text = describe::whoami(&mut self.session).await?;
                 self.print(&text)?;
             }
             Meta::Why(sql) => {

@@ -4,7 +4,7 @@ use super::fixture::{
     self, ACCEPTANCE, NOW, column, dataset, decide, demo, entry, files, findings, load, mesh, one_error, person,
     product, seen,
 };
-use crate::policy::{Decision, PolicyStore};
+use crate::policy::{Decision, PolicyStore, ProductAction};
 
 /// One governance forbid with this condition, in a file of its own.
 fn forbid(condition: &str) -> String {
@@ -235,10 +235,10 @@ fn discovery_is_its_own_action() {
     let store = load(text);
     let snapshot = demo();
     let orders = &entry(&snapshot, "sales.orders").product;
-    assert!(store.discover(&person("mia"), "", NOW, orders));
-    assert!(!store.discover(&person("eve"), "", NOW, orders));
-    assert!(!store.discover(&person("ana"), "", NOW, orders));
-    assert!(!store.discover(&person("mia"), "", NOW, &entry(&demo(), "hr.employees").product));
+    assert!(store.may(ProductAction::Discover, &person("mia"), "", NOW, orders));
+    assert!(!store.may(ProductAction::Discover, &person("eve"), "", NOW, orders));
+    assert!(!store.may(ProductAction::Discover, &person("ana"), "", NOW, orders));
+    assert!(!store.may(ProductAction::Discover, &person("mia"), "", NOW, &entry(&demo(), "hr.employees").product));
     assert!(matches!(decide(&store, &person("mia"), "sales.orders"), Decision::Hidden { .. }));
     one_error(&text.replace("\"finance\"", "\"finanec\""), "there is no tag `finanec`", "`finance`");
 }

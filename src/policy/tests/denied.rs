@@ -5,7 +5,7 @@ use super::fixture::{
     without,
 };
 use crate::identity::{AttributeValue, Principal};
-use crate::policy::{Decision, PolicyStore};
+use crate::policy::{Decision, PolicyStore, ProductAction};
 
 #[test]
 fn a_domain_speaks_only_of_itself() {
@@ -60,7 +60,7 @@ fn a_governance_file_that_does_not_parse_refuses_the_mesh() {
     for (table, entry) in &demo().tables {
         assert!(matches!(store.authorize(&person("dpo"), "", NOW, entry), Decision::Hidden { .. }), "{table}");
     }
-    assert!(!store.discover(&person("dpo"), "", NOW, &entry(&demo(), "sales.orders").product));
+    assert!(!store.may(ProductAction::Discover, &person("dpo"), "", NOW, &entry(&demo(), "sales.orders").product));
 }
 
 #[test]

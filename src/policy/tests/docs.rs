@@ -1,7 +1,7 @@
 //! What `docs/POLICIES.md` shows must be true.
 
 use super::fixture::{demo, findings, load, person, seen};
-use crate::policy::Mask;
+use crate::policy::{Mask, ProductAction};
 
 const TEXT: &str = include_str!("../../../docs/POLICIES.md");
 
@@ -24,7 +24,7 @@ fn every_example_validates() {
     assert!(seen(&store, &person("hana"), "hr.employees").contains("salary: clear if"));
     let touchpoints =
         demo().products.iter().find(|product| product.name.to_string() == "marketing.touchpoints").cloned();
-    assert!(store.discover(&person("eve"), "", 0, &touchpoints.unwrap()));
+    assert!(store.may(ProductAction::Discover, &person("eve"), "", 0, &touchpoints.unwrap()));
 }
 
 #[test]

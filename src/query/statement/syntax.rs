@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::name::is_unseen;
 
 /// Longest piece of the text that is repeated.
 const WIDTH: usize = 100;
@@ -79,8 +80,7 @@ fn printable(letter: char) -> char {
     match letter {
         '\t' => ' ',
         letter if letter.is_control() => '·',
-        // Marks that turn the direction of text.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '·',
+        letter if is_unseen(letter) => '·',
         letter => letter,
     }
 }
@@ -90,5 +90,5 @@ pub(super) fn refuse<T>(what: &str) -> Result<T> {
     Err(Diagnostic::error(Kind::Unsupported, format!("{what}: meshgate is read-only")).hint(OFFERED))
 }
 
-pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE, and SET, \
+pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, EXPLAIN ACCESS, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE, and SET, \
      RESET and SHOW of `meshgate.purpose`";

@@ -29,7 +29,7 @@ const BRACKETS: usize = 100;
 /// The tokens of `sql`, where their number, nesting and chains are within `limits` and the first may begin a statement.
 pub(super) fn admit(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
     if sql.len() > limits.statement_bytes {
-        return Err(too("the statement is longer than", limits.statement_bytes, "bytes"));
+        return Err(configured("the statement is longer than", limits.statement_bytes, "bytes"));
     }
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
@@ -37,7 +37,7 @@ pub(super) fn admit(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
     let mut meaning = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
     let mut listed = Listed::default();
     if meaning.clone().filter(|token| !listed.is_value(token)).nth(limits.statement_tokens).is_some() {
-        return Err(too("the statement has more than", limits.statement_tokens, "words and signs"));
+        return Err(configured("the statement has more than", limits.statement_tokens, "words and signs"));
     }
     match meaning.clone().find(|token| !matches!(token, Token::SemiColon)) {
         Some(first) => allow::first(first)?,
@@ -74,7 +74,11 @@ pub(super) fn without_access(tokens: &mut Vec<TokenWithSpan>) -> Result<bool> {
 
 fn too(what: &str, limit: usize, unit: &str) -> Diagnostic {
     Diagnostic::error(Kind::Exhausted, format!("{what} {limit} {unit}"))
-        .hint("make it smaller, or ask the operator about `[limits]`")
+}
+
+/// For what a key of `[limits]` bounds; the other bounds are fixed.
+fn configured(what: &str, limit: usize, unit: &str) -> Diagnostic {
+    too(what, limit, unit).hint("make it smaller, or ask the operator about `[limits]`")
 }
 
 /// Finds the values of `IN (…)`: a hundred thousand of them are one expression to the planner, and their length is bounded.
@@ -165,7 +169,7 @@ impl Weight {
             return Err(too("brackets are nested more than", BRACKETS, "deep"));
         }
         if self.chain + self.outer > depth {
-            return Err(too("the statement chains more than", depth, "operators in one expression")
+            return Err(configured("the statement chains more than", depth, "operators in one expression")
                 .hint("use `IN (…)` for a long row of `OR`, or join with a `VALUES` list"));
         }
         Ok(())

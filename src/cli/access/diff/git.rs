@@ -5,14 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::mesh::Files;
+use crate::mesh::{Files, files};
 
 const DEADLINE: Duration = Duration::from_mins(1);
 /// A folder of contracts and policies is far below this.
 const MAX_BYTES: u64 = 256 << 20;
 const MAX_FILES: usize = 200_000;
-/// As for files of a folder.
-const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// The catalog files below `path` at `revision`, named `label` in findings.
 ///
@@ -51,9 +49,9 @@ pub fn read(revision: &str, path: &str, label: &str) -> Result<Files> {
     for (id, path) in wanted {
         let (blob, after) = blob(rest, &id).ok_or_else(|| failed("cat-file", &blobs))?;
         rest = after;
-        match String::from_utf8(blob.to_vec()) {
+        match files::text(blob.to_vec()) {
             Ok(text) => _ = files.texts.insert(path, text),
-            Err(_) => _ = files.unreadable.insert(path, "it is not UTF-8 text".to_owned()),
+            Err(why) => _ = files.unreadable.insert(path, why),
         }
     }
     Ok(files)
@@ -94,14 +92,13 @@ fn entry_of(entry: &[u8]) -> Option<Entry> {
     let (head, path) = text.split_once('\t')?;
     let mut head = head.split_whitespace();
     let (mode, kind, id, size) = (head.next()?, head.next()?, head.next()?, head.next()?);
-    let ending = path.rsplit_once('.').map(|(_, ending)| ending)?;
-    let hidden = path.split('/').any(|part| part.starts_with('.'));
-    if kind != "blob" || mode == "120000" || hidden || !["yaml", "yml", "cedar"].contains(&ending) {
+    let name = path.rsplit('/').next()?;
+    if kind != "blob" || mode == "120000" || path.split('/').any(files::is_hidden) || !files::is_catalog_file(name) {
         return None;
     }
     let path = path.to_owned();
-    if size.parse::<u64>().map_or(true, |size| size > MAX_FILE_BYTES) {
-        return Some(Entry::Unreadable { path, why: "it is larger than 4 MiB".to_owned() });
+    if let Some(why) = files::oversized(size.parse().unwrap_or(u64::MAX)) {
+        return Some(Entry::Unreadable { path, why });
     }
     Some(Entry::Blob { id: id.to_owned(), path })
 }

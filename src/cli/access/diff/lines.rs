@@ -2,7 +2,9 @@
 
 use super::report::{Counts, DatasetChange};
 use crate::cli::output::grouped;
+
 use crate::govern::Shift;
+use crate::name::is_unseen;
 
 /// Longer conditions are cut; JSON has them whole.
 const MOST: usize = 240;
@@ -56,15 +58,10 @@ pub fn counted(counts: &Counts) -> String {
 
 /// Policies are other people's text: nothing in it may steer a terminal, nor end a line.
 pub fn plain(text: &str) -> String {
-    let shown = |c: char| match c {
-        c if c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-        {
-            c.escape_unicode().to_string()
-        }
-        c => c.to_string(),
-    };
-    let mut out: String = text.chars().take(MOST).map(shown).collect();
+    let mut out = String::new();
+    for c in text.chars().take(MOST) {
+        if c.is_control() || is_unseen(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
     if text.chars().nth(MOST).is_some() {
         out.push('…');
     }

@@ -6,7 +6,7 @@ use super::side::Side;
 use crate::govern::{Difference, Seen, Shift, compare};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{QualifiedProduct, QualifiedTable};
-use crate::policy::{Decision, Described};
+use crate::policy::{Decision, Described, ProductAction};
 
 /// Everything that a change of `catalogs/` means for the people asked about.
 pub struct Report {
@@ -158,28 +158,28 @@ fn product_changes(
     let names: BTreeSet<&QualifiedProduct> = sides.iter().flat_map(|(_, versions)| versions.keys()).collect();
     let mut changes = Vec::new();
     for name in names {
-        for action in ["discover", "audit", "edit"] {
+        for action in ProductAction::ALL {
             let may = |index: usize| {
                 let (side, versions) = sides.get(index)?;
                 if !side.admits(&who.purpose) {
                     return None;
                 }
                 let (principal, purpose) = (&who.principal, who.purpose.as_str());
-                let asked = |product: &std::sync::Arc<Product>| match action {
-                    "audit" => side.policies.audits(principal, purpose, now, product),
-                    "edit" => side.policies.edits(principal, purpose, now, product),
-                    _ => side.policies.discover(principal, purpose, now, product),
-                };
-                let reads = action == "discover" && readable.get(index).is_some_and(|names| names.contains(name));
+                let asked =
+                    |product: &std::sync::Arc<Product>| side.policies.may(action, principal, purpose, now, product);
+                let reads =
+                    action == ProductAction::Discover && readable.get(index).is_some_and(|names| names.contains(name));
                 Some(reads || versions.get(name)?.iter().any(asked))
             };
             let [before, after] = [may(0).unwrap_or(false), may(1).unwrap_or(false)];
             let [read_before, read_after] = [readable[0].contains(name), readable[1].contains(name)];
-            if before == after || (action == "discover" && read_before != read_after && after == read_after) {
+            if before == after
+                || (action == ProductAction::Discover && read_before != read_after && after == read_after)
+            {
                 continue;
             }
             let shift = if after { Shift::Gains } else { Shift::Loses };
-            changes.push(ProductChange { product: name.to_string(), action, shift });
+            changes.push(ProductChange { product: name.to_string(), action: action.name(), shift });
         }
     }
     changes

@@ -12,25 +12,25 @@ use crate::diagnostic::{Result, render_human};
 use crate::policy::{Described, Principals};
 use crate::telemetry::Clock;
 
-/// Who gains and who loses between two states of `catalogs/`.
-///
-/// Exit codes: 0 done, 1 somebody gains (with `--fail-on widening`), 2 the two sides cannot be compared.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code: 0, 1 if somebody gains and `--fail-on widening` is given, 2 if the two sides cannot be compared."
+)]
 pub struct Args {
-    /// Before: a catalog folder, or a git revision as `REVISION` or `REVISION:path` (`catalogs` where no path is given).
+    /// Before: a catalog folder, or a git revision as `REVISION` or `REVISION:path` (`catalogs` where no path is given)
     base: String,
-    /// After: likewise.
+    /// After: likewise
     head: String,
-    /// Whom to ask about: YAML of `name: { roles, attributes, purpose }`, or a users file (`.toml`).
+    /// Whom to ask about: YAML of `name: { roles, attributes, purpose }`, or a users file (`.toml`)
     #[arg(long, value_name = "FILE")]
     principals: PathBuf,
-    /// Count the rows before and after over this data: a `meshgate.toml`, or a folder with one folder for each domain.
-    #[arg(long, value_name = "FOLDER")]
+    /// Count the rows before and after over this data: a `meshgate.toml`, or a folder with one folder for each domain
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// How to write the report.
+    /// How to write the report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Exit with 1 where anyone gains anything, or might.
+    /// Exit with 1 where anyone gains anything, or might
     #[arg(long, value_enum, value_name = "WHAT")]
     fail_on: Option<FailOn>,
 }

@@ -9,7 +9,7 @@ use super::rows;
 use crate::contract::locate::{At, Node, Value, parse};
 use crate::contract::shape::{Expect, Findings, Shape, key, quote, required, walk};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
-use crate::mesh::{Files, Snapshot, TableEntry};
+use crate::mesh::{Files, Snapshot, TableEntry, files};
 use crate::name::QualifiedTable;
 use crate::policy::{Described, Mask, PRINCIPAL, Principals};
 
@@ -53,7 +53,7 @@ pub struct Seen {
 
 /// What a test sees as the time where it says nothing: 2026-01-01T00:00:00Z.
 const NOW: i64 = 1_767_225_600_000;
-/// Rows of one table; tests are about cases, not about volume.
+/// Rows that one test gives, and that it expects; tests are about cases, not about volume.
 const MAX_ROWS: usize = 1_000;
 
 static FILE: Shape = Shape {
@@ -94,8 +94,7 @@ static SEEN: Shape = Shape {
 pub fn read(files: &Files, snapshot: &Snapshot) -> (Vec<Test>, Vec<Diagnostic>) {
     let (mut tests, mut findings) = (Vec::new(), Vec::new());
     for (path, text) in &files.texts {
-        let is_test = [".test.yaml", ".test.yml"].iter().any(|ending| path.ends_with(ending));
-        if !is_test {
+        if !files::is_test(path) {
             continue;
         }
         let display = files.display(path);
@@ -186,10 +185,13 @@ impl Reader<'_> {
         }
         let no_rows = Node { at: At::START, value: Value::List(Vec::new()) };
         let rows = rows.unwrap_or(&no_rows);
-        if rows.items().len() > MAX_ROWS {
-            let message = format!("more than {MAX_ROWS} rows");
-            self.findings.error(rows.at, message, "a test needs few rows: one for each case");
-            return None;
+        let expected_rows = node.get("expect").and_then(|expect| expect.get("rows"));
+        for rows in [Some(rows), expected_rows].into_iter().flatten() {
+            if rows.items().len() > MAX_ROWS {
+                let message = format!("more than {MAX_ROWS} rows");
+                self.findings.error(rows.at, message, "a test needs few rows: one for each case");
+                return None;
+            }
         }
         let batch = entry.as_ref().and_then(|entry| rows::batch(entry.dataset(), rows.items(), &mut self.findings));
         let place = node.get("name").map_or(node.at, |name| name.at).place(self.findings.file);
