@@ -56,10 +56,17 @@ pub fn run(cli: Cli) -> u8 {
     }
 }
 
+/// Expressions and streams are nested as deep as a statement may be; what is not used takes no memory.
+const STACK_BYTES: usize = 64 << 20;
+
 fn on_runtime(work: impl Future<Output = u8>) -> u8 {
     // A query keeps as many workers busy as it has partitions, one for each core; two more see signals and sockets meanwhile.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(cores + 2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + 2)
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(work);

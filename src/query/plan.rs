@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::TableReference;
+use datafusion::common::config::OptimizerOptions;
 use datafusion::common::format::ExplainFormat;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
@@ -46,6 +47,8 @@ enum Work {
         plan: AdmittedPlan,
         /// Fewer for wide rows.
         rows_at_once: usize,
+        /// The answer is how many rows passed each step.
+        counts: bool,
     },
     /// Changes the session, and answers no rows.
     Change(Change),
@@ -108,6 +111,7 @@ pub(in crate::query) async fn plan(
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
     functions::check_plan(&logical)?;
+    functions::check_weight(&logical, limits.statement_depth)?;
     let logical = match explain {
         Some(option) => explained(logical, option),
         // Coerces types: only then is the schema the one that the stream will have.
@@ -120,9 +124,10 @@ pub(in crate::query) async fn plan(
 fn planned(state: &ViewState, sql: &str, logical: LogicalPlan) -> Result<Planned> {
     let rows_at_once = functions::rows_at_once(&logical)?;
     let schema = marked(&logical, logical.schema().inner());
+    let counts = matches!(logical, LogicalPlan::Analyze(_));
     let plan = admit(logical)?;
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
-    let work = Work::Query { plan, rows_at_once };
+    let work = Work::Query { plan, rows_at_once, counts };
     Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view })))
 }
 
@@ -148,19 +153,32 @@ pub(in crate::query) async fn physical(
     state: &ViewState,
     planned: &Planned,
 ) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
-    let Work::Query { plan, rows_at_once } = &planned.0.work else {
+    let Work::Query { plan, rows_at_once, counts } = &planned.0.work else {
         return Err(Diagnostic::error(Kind::Internal, "a change of the session has no physical plan"));
     };
     // Each run has a time of its own, which `now()` is folded into, and counts its own aliases: those of a shared state would tell
     // how many statements were planned before.
     let mut session = state.state.clone();
     session.mark_start_execution();
-    if *rows_at_once < session.config().batch_size() {
-        let config = session.config().clone().with_batch_size(*rows_at_once);
+    if *rows_at_once < session.config().batch_size() || *counts {
+        let mut config = session.config().clone();
+        config = config.with_batch_size((*rows_at_once).min(session.config().batch_size()));
+        if *counts {
+            without_dynamic_filters(&mut config.options_mut().optimizer);
+        }
         session = SessionStateBuilder::new_from_existing(session).with_config(config).build();
     }
     let execution = plan.physical(&session).await.map_err(|error| diagnose(&error))?;
     Ok((execution, session.task_ctx()))
+}
+
+/// How far such a filter has narrowed when a row comes by follows row groups and batches below the policy: how many rows it let
+/// pass would tell how many are hidden between them.
+fn without_dynamic_filters(options: &mut OptimizerOptions) {
+    options.enable_dynamic_filter_pushdown = false;
+    options.enable_topk_dynamic_filter_pushdown = false;
+    options.enable_join_dynamic_filter_pushdown = false;
+    options.enable_aggregate_dynamic_filter_pushdown = false;
 }
 
 /// Every name must resolve for this principal; unknown and forbidden give the same answer.

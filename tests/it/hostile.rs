@@ -62,6 +62,15 @@ fn doubling_ctes(count: usize) -> String {
     sql + &format!(" SELECT count(*) FROM c{}", count - 1)
 }
 
+/// Queries that stand on each other, each computing `step` of the one before.
+fn chained(count: usize, step: &str, then: &str) -> String {
+    let mut sql = "WITH c0 AS (SELECT amount AS n FROM sales.orders)".to_owned();
+    for number in 1..count {
+        write!(sql, ", c{number} AS (SELECT {step} AS n FROM c{})", number - 1).unwrap();
+    }
+    sql + &format!(" SELECT {then} FROM c{} WHERE n > 0", count - 1)
+}
+
 fn texts() -> Vec<(&'static str, String, Answer)> {
     let thousand = rows(1_000);
     let many = rows(100_000);
@@ -84,7 +93,7 @@ fn texts() -> Vec<(&'static str, String, Answer)> {
         ("a constant text beside many rows", format!("SELECT max(length('{}' || n)) FROM {many}", "x".repeat(900_000)), Either),
         ("a constant text in all rows of a result", format!("SELECT count(DISTINCT s) FROM (SELECT '{}' AS s FROM {many})", "y".repeat(900_000)), Either),
         ("concat of one text", format!("SELECT length(concat({})) FROM (SELECT repeat('x', 1000000) AS s)", numbered(20_000, ",", |_| "s".to_owned())), Refused("one row")),
-        ("doubling text", format!("SELECT length(s) FROM {}", nested("(SELECT s || s AS s FROM ", "(SELECT repeat('x', 1000000) AS s)", ")", 20)), Refused("one row")),
+        ("doubling text", format!("SELECT length(s) FROM {}", nested("(SELECT s || s AS s FROM ", "(SELECT repeat('x', 1000000) AS s)", ")", 20)), Refused("more than")),
         ("doubling text in a recursive query", "WITH RECURSIVE r AS (SELECT 'x' AS s UNION ALL SELECT s || s FROM r) SELECT max(length(s)) FROM r".to_owned(), Refused("doubles")),
         ("replace by much", format!("SELECT length(replace(repeat('x', 1000000), 'x', '{}'))", "y".repeat(10_000)), Refused("one row")),
         ("a gathered text, repeated", "SELECT length(repeat(s, 800000)) FROM (SELECT string_agg(CAST(a.n AS VARCHAR), ',') AS s FROM (SELECT unnest(range(0, 100)) AS n) a, (SELECT unnest(range(0, 100)) AS n) b, (SELECT unnest(range(0, 100)) AS n) c)".to_owned(), Refused("one row")),
@@ -106,9 +115,17 @@ fn texts() -> Vec<(&'static str, String, Answer)> {
         ("endless recursion", "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r".to_owned(), Either),
         ("recursion that multiplies", "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT a.n FROM r a, (VALUES (1), (2), (3)) b) SELECT count(*) FROM r".to_owned(), Either),
         ("recursion in recursion", nested("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n FROM (", "SELECT 1 AS n", ") q) SELECT n FROM r", 20), Either),
+        ("times in a series", "SELECT cardinality(generate_series(cast(0 as timestamp(0)), cast(1000000 as timestamp(0)), interval '1 nanosecond'))".to_owned(), Refused("whole number")),
+        ("dates in a series", "SELECT cardinality(generate_series(cast(cast(1 as int) as date), cast(1000000 as date), interval '1 day'))".to_owned(), Refused("whole number")),
+        ("a series of casts", "SELECT cardinality(generate_series(cast(1 as bigint), cast(9 as int)))".to_owned(), Rows(1)),
         // What is planned.
         ("20 doubling CTEs", doubling_ctes(20), Refused("reads more than")),
         ("8 doubling CTEs", doubling_ctes(8), Either),
+        ("40 doubling columns", chained(40, "n + n", "count(*)"), Refused("written out")),
+        ("10 doubling columns", chained(10, "n + n", "count(*)"), Rows(1)),
+        ("5 chains on each other", chained(6, &format!("n{}", times(" + 1", 300)), "n"), Refused("counted through")),
+        ("700 queries on each other", chained(700, "n + 1", "n"), Refused("nests more than")),
+        ("one long chain", format!("SELECT amount{} FROM sales.orders", times(" + 1", 900)), Either),
         ("9 nested CASE", format!("SELECT {} FROM sales.orders", nested("CASE WHEN amount > 1 THEN ", "1", " ELSE 2 END", 9)), Rows(2)),
         ("900 nested NOT", format!("SELECT 1 FROM sales.orders WHERE {}true", times("NOT ", 900)), Refused("in a row")),
         ("20 subqueries", format!("SELECT * FROM {}", nested("(SELECT * FROM ", "sales.orders", ")", 20)), Rows(2)),

@@ -8,7 +8,8 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr as Planned, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, UnaryOperator, Value, Visit, Visitor,
+    DataType as SqlType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, UnaryOperator,
+    Value, Visit, Visitor,
 };
 
 use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, known, rule};
@@ -168,7 +169,9 @@ fn check_call(function: &Function, sizes: &mut Sizes) -> Result<()> {
 
 fn written(expr: &Expr) -> Option<Size> {
     match expr {
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => written(inner),
+        Expr::Nested(inner) => written(inner),
+        // As a date or a time the number would count something else.
+        Expr::Cast { expr: inner, data_type, .. } if is_integer(data_type) => written(inner),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match written(expr)? {
             Size::Literal(size) => Some(Size::Literal(size.checked_neg()?)),
             Size::Later => Some(Size::Later),
@@ -181,6 +184,26 @@ fn written(expr: &Expr) -> Option<Size> {
         },
         _ => None,
     }
+}
+
+fn is_integer(to: &SqlType) -> bool {
+    use SqlType as T;
+    matches!(
+        to,
+        T::TinyInt(_)
+            | T::SmallInt(_)
+            | T::Int2(_)
+            | T::Int(_)
+            | T::Int4(_)
+            | T::Int8(_)
+            | T::Integer(_)
+            | T::BigInt(_)
+            | T::TinyIntUnsigned(_)
+            | T::SmallIntUnsigned(_)
+            | T::IntUnsigned(_)
+            | T::IntegerUnsigned(_)
+            | T::BigIntUnsigned(_)
+    )
 }
 
 fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
@@ -263,7 +286,7 @@ pub(super) fn literal_size(expr: &Planned) -> Option<i128> {
 fn bound(expr: &Planned) -> Option<Size> {
     let value = match expr {
         Planned::Alias(alias) => return bound(&alias.expr),
-        Planned::Cast(cast) => return bound(&cast.expr),
+        Planned::Cast(cast) if cast.field.data_type().is_integer() => return bound(&cast.expr),
         Planned::Negative(inner) => match bound(inner)? {
             Size::Literal(size) => return Some(Size::Literal(size.checked_neg()?)),
             Size::Later => return None,

@@ -1,17 +1,19 @@
 //! Which functions a statement may call.
 //!
 //! In: a parsed statement, and again the plan made of it. Out: yes, or which call is refused and why; and how many rows may be
-//! worked on at once, since what functions make is reserved nowhere. Absent on purpose:
+//! worked on at once, since what functions make is reserved nowhere. Or that a statement is too heavy to be planned. Absent on purpose:
 //! functions nobody looked at. Every name the engine registers stands in one of the lists here, and a test fails when an
 //! upgrade brings one that does not.
 
 mod check;
 mod names;
 mod value;
+mod weight;
 mod width;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::{check, check_plan};
+pub use weight::check_weight;
 pub use width::rows_at_once;
