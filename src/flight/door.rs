@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use datafusion::common::ScalarValue;
 use futures::stream::BoxStream;
 
 use crate::diagnostic::Result;
@@ -35,6 +36,8 @@ pub trait Door: Send + Sync + 'static {
     fn domains(&self) -> Result<Vec<String>>;
     fn tables(&self) -> Result<Vec<VisibleTable>>;
     async fn plan(&self, sql: &str) -> Result<Self::Planned>;
+    async fn bind(&self, planned: &Self::Planned, values: Vec<ScalarValue>) -> Result<Self::Planned>;
+    async fn plan_again(&self, planned: &Self::Planned) -> Result<Self::Planned>;
     async fn run(
         &self,
         planned: &Self::Planned,
@@ -47,6 +50,8 @@ pub trait Statement: Clone + Send + Sync + 'static {
     fn schema(&self) -> &SchemaRef;
     fn generation(&self) -> [u8; 32];
     fn view(&self) -> [u8; 32];
+    fn parameters(&self) -> &[Option<DataType>];
+    fn is_bound(&self) -> bool;
 }
 
 impl Doors for Sessions {
@@ -101,6 +106,14 @@ impl Door for Session {
         Session::plan(self, sql).await
     }
 
+    async fn bind(&self, planned: &Planned, values: Vec<ScalarValue>) -> Result<Planned> {
+        Session::bind(self, planned, values).await
+    }
+
+    async fn plan_again(&self, planned: &Planned) -> Result<Planned> {
+        Session::plan_again(self, planned).await
+    }
+
     async fn run(&self, planned: &Planned, wire: SchemaRef) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
         Session::run(self, planned, wire).await
     }
@@ -117,5 +130,13 @@ impl Statement for Planned {
 
     fn view(&self) -> [u8; 32] {
         Planned::view(self)
+    }
+
+    fn parameters(&self) -> &[Option<DataType>] {
+        Planned::parameters(self)
+    }
+
+    fn is_bound(&self) -> bool {
+        Planned::is_bound(self)
     }
 }

@@ -9,6 +9,7 @@ mod service;
 
 mod handshake;
 mod metadata;
+mod parameters;
 mod prepared;
 mod session;
 mod sql_info;

@@ -1,4 +1,4 @@
-//! Prepared statements without parameters. Handles are stateful, local to a gateway, and of one principal.
+//! Prepared statements. Handles are stateful, local to a gateway, and of one principal.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,12 @@ use arrow_flight::sql::{
 };
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
+use datafusion::common::ScalarValue;
 use prost::Message as _;
 
 use super::encode::{self, Frames};
-use super::statement::{PlannedOf, answered_schema, outside_transactions};
+use super::parameters::parameter_schema;
+use super::statement::{PlannedOf, answered_schema, outside_transactions, unbound};
 use super::{Door as _, Doors, Gateway, Statement as _};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::PrincipalName;
@@ -108,22 +110,36 @@ impl<D: Doors> Gateway<D> {
         request: ActionCreatePreparedStatementRequest,
     ) -> Result<Bytes> {
         outside_transactions(request.transaction_id.as_ref())?;
-        let planned = self.plan(door, &request.query).await?;
+        let planned = door.plan(&request.query).await?;
         let schema = answered_schema::<D>(&planned);
         let is_update = schema.fields().is_empty();
         // Clients take an empty one for a statement without rows.
         let dataset_schema = if is_update { Bytes::new() } else { encode::schema_bytes(&schema)? };
+        let parameter_schema = match planned.parameters() {
+            [] => Bytes::new(),
+            types => encode::schema_bytes(&parameter_schema(types))?,
+        };
         let statement = Prepared { sql: request.query, planned };
         let prepared_statement_handle = self.prepared.open(door.principal().name(), statement)?;
-        let result = ActionCreatePreparedStatementResult {
-            prepared_statement_handle,
-            dataset_schema,
-            parameter_schema: Bytes::new(),
-        };
+        let result =
+            ActionCreatePreparedStatementResult { prepared_statement_handle, dataset_schema, parameter_schema };
         let mut any = result.as_any();
         // Field 4, `is_update`, which arrow-flight's message does not have yet: tag, value.
         any.value = [any.value.as_ref(), &[4 << 3, u8::from(is_update)]].concat().into();
         Ok(any.encode_to_vec().into())
+    }
+
+    /// Binds values under the same handle: some clients do not look at the one that they are answered.
+    pub(in crate::flight) async fn bind_prepared(
+        &self,
+        door: &D::Door,
+        handle: &Bytes,
+        values: Vec<ScalarValue>,
+    ) -> Result<()> {
+        let prepared = self.prepared.get(door.principal().name(), handle)?;
+        let planned = door.bind(&prepared.planned, values).await?;
+        self.prepared.replace(handle, &planned);
+        Ok(())
     }
 
     pub(in crate::flight) fn close_prepared(&self, door: &D::Door, request: &ActionClosePreparedStatementRequest) {
@@ -136,7 +152,7 @@ impl<D: Doors> Gateway<D> {
         command: &CommandPreparedStatementQuery,
         descriptor: FlightDescriptor,
     ) -> Result<FlightInfo> {
-        let prepared = self.current(door, &command.prepared_statement_handle).await?;
+        let prepared = self.ready(door, &command.prepared_statement_handle).await?;
         self.info_of_plan(door, prepared.sql, prepared.planned, descriptor)
     }
 
@@ -146,15 +162,21 @@ impl<D: Doors> Gateway<D> {
         door: &D::Door,
         command: &CommandPreparedStatementQuery,
     ) -> Result<Frames> {
-        let prepared = self.current(door, &command.prepared_statement_handle).await?;
+        let prepared = self.ready(door, &command.prepared_statement_handle).await?;
         self.run(door, &prepared.planned).await
+    }
+
+    /// As [`Self::current`], if each parameter has a value.
+    async fn ready(&self, door: &D::Door, handle: &Bytes) -> Result<Prepared<PlannedOf<D>>> {
+        let prepared = self.current(door, handle).await?;
+        if prepared.planned.is_bound() { Ok(prepared) } else { Err(unbound(prepared.planned.parameters().len())) }
     }
 
     /// The statement, planned under the view of today.
     pub(in crate::flight) async fn current(&self, door: &D::Door, handle: &Bytes) -> Result<Prepared<PlannedOf<D>>> {
         let mut prepared = self.prepared.get(door.principal().name(), handle)?;
         if prepared.planned.view() != door.view() {
-            let planned = self.plan(door, &prepared.sql).await?;
+            let planned = door.plan_again(&prepared.planned).await?;
             if unmarked(&answered_schema::<D>(&planned)) != unmarked(&answered_schema::<D>(&prepared.planned)) {
                 return Err(Diagnostic::error(Kind::Stale, "the columns of the prepared statement have changed")
                     .hint("prepare it again"));

@@ -4,8 +4,6 @@ use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt as _, TicketStatementQuery};
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use prost::Message as _;
 
 use super::encode::{self, Frames};
@@ -19,14 +17,10 @@ use crate::query::unmarked;
 pub(in crate::flight) type PlannedOf<D> = <<D as Doors>::Door as Door>::Planned;
 
 impl<D: Doors> Gateway<D> {
-    /// Plans what a client sent as text.
+    /// Plans what a client sent as text, to be run as it is.
     pub(in crate::flight) async fn plan(&self, door: &D::Door, sql: &str) -> Result<PlannedOf<D>> {
-        if has_parameters(sql) {
-            return Err(
-                status::not_offered("statements with parameters are").hint("write the values into the statement")
-            );
-        }
-        door.plan(sql).await
+        let planned = door.plan(sql).await?;
+        if planned.is_bound() { Ok(planned) } else { Err(unbound(planned.parameters().len())) }
     }
 
     pub(in crate::flight) async fn plan_command(
@@ -63,6 +57,7 @@ impl<D: Doors> Gateway<D> {
             generation: planned.generation(),
             schema: encode::schema_digest(&unmarked(&schema))?,
             sql,
+            has_values: !planned.parameters().is_empty(),
         };
         let id = bound.id;
         let statement_handle = self.sealer.seal(door.principal().name().as_str(), bound)?;
@@ -72,18 +67,26 @@ impl<D: Doors> Gateway<D> {
 
     pub(in crate::flight) async fn redeem(&self, door: &D::Door, sealed: &Bytes) -> Result<Frames> {
         let bound = self.sealer.open(door.principal().name().as_str(), sealed)?;
-        let kept = self.pending.get(&bound.id).filter(|planned| planned.view() == door.view());
-        let planned = match kept {
-            Some(planned) => planned,
+        let planned = match self.pending.get(&bound.id) {
+            Some(planned) if planned.view() == door.view() => planned,
             // Contracts and policies are the same, the caller is not: other attributes, another purpose.
-            None if bound.view != door.view() && bound.generation == door.generation() => {
+            _ if bound.view != door.view() && bound.generation == door.generation() => {
                 return Err(Diagnostic::error(
                     Kind::Stale,
                     "the ticket was issued for other attributes or another purpose",
                 )
                 .hint("send the statement again"));
             }
-            // Another instance issued it, this one has forgotten it, or policy has changed: today's policy decides.
+            // Policy has changed: today's decides.
+            Some(planned) => door.plan_again(&planned).await?,
+            None if bound.has_values => {
+                return Err(Diagnostic::error(
+                    Kind::Stale,
+                    "the ticket is of a prepared statement that this gateway does not know, or no longer",
+                )
+                .hint("prepare the statement again"));
+            }
+            // Another instance issued it, or this one has forgotten it.
             None => self.plan(door, &bound.sql).await?,
         };
         if encode::schema_digest(&unmarked(&answered_schema::<D>(&planned)))? != bound.schema {
@@ -117,28 +120,8 @@ pub(in crate::flight) fn outside_transactions(transaction: Option<&Bytes>) -> Re
     }
 }
 
-/// Looks at tokens, not at text: `'?'` is a value.
-fn has_parameters(sql: &str) -> bool {
-    Tokenizer::new(&GenericDialect {}, sql)
-        .tokenize()
-        .is_ok_and(|tokens| tokens.iter().any(|token| matches!(token, Token::Placeholder(_))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_found_among_tokens() {
-        for (sql, expect) in [
-            ("select ?", true),
-            ("select $1", true),
-            ("select a from t where b = $name", true),
-            ("select '?', \"?\" -- ?", false),
-            ("select '$1' /* $1 */", false),
-            ("select 1", false),
-        ] {
-            assert_eq!(has_parameters(sql), expect, "{sql}");
-        }
-    }
+/// For a statement that is to be run before its parameters have values.
+pub(in crate::flight) fn unbound(parameters: usize) -> Diagnostic {
+    Diagnostic::error(Kind::Invalid, format!("the statement has {parameters} parameters, and no values were bound"))
+        .hint("prepare the statement and bind a value for each, or write the values into the statement")
 }

@@ -40,6 +40,8 @@ pub(in crate::flight) struct Bound {
     pub generation: [u8; 32],
     pub schema: [u8; 32],
     pub sql: String,
+    /// Its parameters had values, which stay where they were bound.
+    pub has_values: bool,
 }
 
 impl Sealer {
@@ -55,6 +57,7 @@ impl Sealer {
             view: bound.view.to_vec(),
             generation: bound.generation.to_vec(),
             sql: bound.sql,
+            has_values: bound.has_values,
             schema: bound.schema.to_vec(),
             expires_at: self.clock.unix_millis_after(self.life),
             principal: principal.to_owned(),
@@ -98,6 +101,7 @@ fn bound(ticket: Ticket) -> Option<Bound> {
         generation: ticket.generation.try_into().ok()?,
         schema: ticket.schema.try_into().ok()?,
         sql: ticket.sql,
+        has_values: ticket.has_values,
     })
 }
 
@@ -112,7 +116,14 @@ mod tests {
     use super::*;
 
     fn bound() -> Bound {
-        Bound { id: [1; 16], view: [2; 32], generation: [3; 32], schema: [4; 32], sql: "select 'secret'".to_owned() }
+        Bound {
+            id: [1; 16],
+            view: [2; 32],
+            generation: [3; 32],
+            schema: [4; 32],
+            sql: "select 'secret'".to_owned(),
+            has_values: false,
+        }
     }
 
     fn sealer(clock: &Clock) -> Sealer {

@@ -1,13 +1,14 @@
-//! Updates: the way in which JDBC, and some calls of ADBC, send `SET`. Nothing else is an update here.
+//! What clients put: `SET`, which JDBC and some calls of ADBC send as an update, and the parameters of prepared statements.
 
 use std::time::Duration;
 
-use arrow_flight::sql::{Command, DoPutUpdateResult};
+use arrow_flight::sql::{Command, DoPutPreparedStatementResult, DoPutUpdateResult};
 use arrow_flight::{FlightData, PutResult};
 use futures::StreamExt as _;
 use prost::Message as _;
 use tonic::{Request, Status, Streaming};
 
+use super::parameters;
 use super::service::{command, no_command};
 use super::statement::{answered_schema, outside_transactions};
 use super::wire_schema::wire_schema;
@@ -18,16 +19,24 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 
 impl<D: Doors> Gateway<D> {
-    /// Reads the first message only: ADBC sends no schema, and nobody sends rows.
+    /// Of an update only the first message is read: ADBC sends no schema, and nobody sends rows.
     pub(in crate::flight) async fn put(&self, request: Request<Streaming<FlightData>>) -> Result<PutResult> {
         let door = self.login(request.metadata()).await?;
         let missing = || Diagnostic::error(Kind::Invalid, "the first message of the upload has no command");
-        let first = tokio::time::timeout(FIRST_MESSAGE, request.into_inner().next()).await;
+        let mut messages = request.into_inner();
+        let first = tokio::time::timeout(FIRST_MESSAGE, messages.next()).await;
         let silent = || Diagnostic::error(Kind::Deadline, "the upload did not begin in time");
         let broken =
             |status: Status| Diagnostic::error(Kind::Cancelled, format!("the upload broke off: {}", status.message()));
         let first = first.map_err(|_| silent())?.ok_or_else(missing)?.map_err(broken)?;
-        let planned = match command(&first.flight_descriptor.ok_or_else(missing)?.cmd)? {
+        let planned = match command(&first.flight_descriptor.as_ref().ok_or_else(missing)?.cmd)? {
+            Command::CommandPreparedStatementQuery(query) => {
+                let values = parameters::values(first, messages).await?;
+                self.bind_prepared(&door, &query.prepared_statement_handle, values).await?;
+                let handle = Some(query.prepared_statement_handle);
+                let result = DoPutPreparedStatementResult { prepared_statement_handle: handle };
+                return Ok(PutResult { app_metadata: result.encode_to_vec().into() });
+            }
             Command::CommandStatementUpdate(update) => {
                 outside_transactions(update.transaction_id.as_ref())?;
                 self.plan(&door, &update.query).await?

@@ -8,6 +8,7 @@ mod egress;
 mod failure;
 mod functions;
 mod marks;
+mod parameters;
 mod plan;
 mod session;
 mod setting;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::TableReference;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::config::OptimizerOptions;
 use datafusion::common::format::ExplainFormat;
+use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -16,11 +16,11 @@ use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::access;
 use super::failure::diagnose;
-use super::functions;
 use super::marks::{marked, unmarked};
 use super::session::ViewState;
 use super::setting::{Change, Setting};
 use super::statement::{self, Explain, Statement};
+use super::{functions, parameters};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{MeshSchema, information_schema};
@@ -38,6 +38,15 @@ struct Inner {
     schema: SchemaRef,
     generation: [u8; 32],
     view: [u8; 32],
+    parameters: Parameters,
+}
+
+/// What a statement takes besides its text, and what it was given.
+#[derive(Debug, Default)]
+struct Parameters {
+    types: Vec<Option<DataType>>,
+    /// None until values are bound.
+    values: Option<Vec<ScalarValue>>,
 }
 
 /// What running it does.
@@ -58,7 +67,8 @@ impl Planned {
     /// A statement that changes the session: nothing is planned, and nothing happens until it is run.
     pub(in crate::query) fn change(sql: String, change: Change, generation: [u8; 32], view: [u8; 32]) -> Self {
         let schema = Arc::new(Schema::empty());
-        Self(Arc::new(Inner { sql, work: Work::Change(change), schema, generation, view }))
+        let parameters = Parameters::default();
+        Self(Arc::new(Inner { sql, work: Work::Change(change), schema, generation, view, parameters }))
     }
 
     /// What it changes, if it is no query.
@@ -72,6 +82,21 @@ impl Planned {
     /// The logical schema of the result, before lowering for the wire. Its fields tell how values are masked, and nothing else.
     pub fn schema(&self) -> &SchemaRef {
         &self.0.schema
+    }
+
+    /// The types of its parameters, in order; none where a place takes values of any type.
+    pub fn parameters(&self) -> &[Option<DataType>] {
+        &self.0.parameters.types
+    }
+
+    /// What was bound to its parameters.
+    pub(in crate::query) fn values(&self) -> Option<&[ScalarValue]> {
+        self.0.parameters.values.as_deref()
+    }
+
+    /// True once each parameter has a value: what has none cannot be run.
+    pub fn is_bound(&self) -> bool {
+        self.0.parameters.types.is_empty() || self.0.parameters.values.is_some()
     }
 
     /// The text it was planned from.
@@ -90,11 +115,12 @@ impl Planned {
     }
 }
 
-/// Gates and plans logically what was parsed from `sql`.
+/// Gates and plans logically what was parsed from `sql`, with `values` in the places of its parameters.
 pub(in crate::query) async fn plan(
     state: &ViewState,
     sql: &str,
     statement: Statement,
+    values: Option<&[ScalarValue]>,
     limits: &Limits,
 ) -> Result<Planned> {
     state.plannings.fetch_add(1, Ordering::Relaxed);
@@ -105,11 +131,15 @@ pub(in crate::query) async fn plan(
             let option = ExplainOption::default().with_analyze(analyze).with_verbose(verbose && !analyze);
             (*query, Some(option.with_format(format.unwrap_or(ExplainFormat::Indent))))
         }
-        Statement::ExplainAccess(query) => return planned(state, sql, access::plan(state, *query).await?),
+        Statement::ExplainAccess(query) => {
+            return planned(state, sql, access::plan(state, *query).await?, Parameters::default());
+        }
         catalog => (describe(&state.view, &catalog, limits)?, None),
     };
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
+    let types = parameters::types(&logical)?;
+    let logical = parameters::bind(logical, &types, values)?;
     functions::check_plan(&logical)?;
     functions::check_weight(&logical, limits.statement_depth)?;
     let logical = match explain {
@@ -118,17 +148,18 @@ pub(in crate::query) async fn plan(
         None => state.state.analyzer().execute_and_check(logical, state.state.config_options(), |_, _| {}),
     }
     .map_err(|error| diagnose(&error))?;
-    planned(state, sql, logical)
+    let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);
+    planned(state, sql, logical, Parameters { types, values })
 }
 
-fn planned(state: &ViewState, sql: &str, logical: LogicalPlan) -> Result<Planned> {
+fn planned(state: &ViewState, sql: &str, logical: LogicalPlan, parameters: Parameters) -> Result<Planned> {
     let rows_at_once = functions::rows_at_once(&logical)?;
     let schema = marked(&logical, logical.schema().inner());
     let counts = matches!(logical, LogicalPlan::Analyze(_));
     let plan = admit(logical)?;
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
     let work = Work::Query { plan, rows_at_once, counts };
-    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view })))
+    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view, parameters })))
 }
 
 /// The plan as it is, if it still holds; else today's plan of the same statement.
@@ -137,7 +168,8 @@ pub(in crate::query) async fn refresh(state: &ViewState, planned: Planned, limit
     if planned.view() == state.view.digest() && !admitted.reads_clock() {
         return Ok(planned);
     }
-    let today = plan(state, planned.sql(), statement::parse(planned.sql(), limits)?, limits).await?;
+    let parsed = statement::parse(planned.sql(), limits)?;
+    let today = plan(state, planned.sql(), parsed, planned.values(), limits).await?;
     if unmarked(today.schema()) != unmarked(planned.schema()) {
         return Err(Diagnostic::error(
             Kind::Stale,

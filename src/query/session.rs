@@ -9,6 +9,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::SchemaProvider;
+use datafusion::common::ScalarValue;
 use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -260,13 +261,39 @@ impl Session {
     /// `Invalid` for the text, `NotFound` for names that do not exist for this principal, `Denied` for products that may be known of
     /// but not read, `Exhausted` for limits.
     pub async fn plan(&self, sql: &str) -> Result<Planned> {
+        self.plan_with(sql, None).await
+    }
+
+    /// The same statement with `values` for its parameters, in their order.
+    ///
+    /// # Errors
+    /// Those of [`Self::plan`]; `Invalid` for values that are too few, too many, or that their places cannot take; `Exhausted` for large ones.
+    pub async fn bind(&self, planned: &Planned, values: Vec<ScalarValue>) -> Result<Planned> {
+        let bytes: usize = values.iter().map(ScalarValue::size).sum();
+        if bytes > self.shared.limits.statement_bytes {
+            let message = format!("the parameters take more than {} bytes", self.shared.limits.statement_bytes);
+            return Err(Diagnostic::error(Kind::Exhausted, message)
+                .hint("bind less, or ask the operator about `limits.statement_bytes`"));
+        }
+        self.plan_with(planned.sql(), Some(values)).await
+    }
+
+    /// The same statement with the same values, planned under the view of today.
+    ///
+    /// # Errors
+    /// Those of [`Self::plan`].
+    pub async fn plan_again(&self, planned: &Planned) -> Result<Planned> {
+        self.plan_with(planned.sql(), planned.values().map(<[ScalarValue]>::to_vec)).await
+    }
+
+    async fn plan_with(&self, sql: &str, values: Option<Vec<ScalarValue>>) -> Result<Planned> {
         let state = self.state();
         let (generation, view) = (self.generation(), self.view());
         let (sql, limits) = (sql.to_owned(), self.shared.limits.clone());
         let planned = self.shared.planners.run(self.principal().name().as_str(), async move {
             match statement::parse(&sql, &limits)? {
                 Statement::Set(change) => Ok(Planned::change(sql, change, generation, view)),
-                parsed => plan::plan(state?.as_ref(), &sql, parsed, &limits).await,
+                parsed => plan::plan(state?.as_ref(), &sql, parsed, values.as_deref(), &limits).await,
             }
         });
         let planned = planned.await?;
@@ -287,6 +314,10 @@ impl Session {
         if let Some(change) = planned.changes() {
             self.set(change)?;
             return Ok(stream::empty().boxed());
+        }
+        if !planned.is_bound() {
+            return Err(Diagnostic::error(Kind::Invalid, "the statement has parameters without values")
+                .hint("prepare it, and bind a value for each"));
         }
         let state = self.state()?;
         let (planned, limits) = (planned.clone(), self.shared.limits.clone());

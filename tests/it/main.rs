@@ -24,6 +24,7 @@ mod hostile;
 mod leaks;
 mod mutants;
 mod panics;
+mod parameters;
 mod process;
 mod pruning;
 mod purpose;

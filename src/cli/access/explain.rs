@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use crate::cli::output::complain;
 use crate::cli::sql::{Encoder, Format, render_reasons, report_plain};
 use crate::config::Limits;
-use crate::diagnostic::{Diagnostic, Kind, Result, Severity, did_you_mean};
+use crate::diagnostic::{Diagnostic, Kind, Result, Severity, did_you_mean, render_human};
 use crate::engine::Engine;
 use crate::flight::wire_schema;
 use crate::govern::{Current, Generation};
@@ -58,8 +58,11 @@ pub async fn run(args: &Args) -> u8 {
             0
         }
         Err(diagnostic) => {
-            // Places are those of what was asked.
-            complain(&report_plain(&diagnostic, &question));
+            // What has no place in a file may have one in the statement: of what was asked.
+            match diagnostic.place {
+                Some(_) => complain(&render_human(&diagnostic)),
+                None => complain(&report_plain(&diagnostic, &question)),
+            }
             1
         }
     }

@@ -11,6 +11,7 @@ use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use async_trait::async_trait;
+use datafusion::common::ScalarValue;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -57,6 +58,8 @@ pub(super) struct FakePlan {
     schema: SchemaRef,
     generation: [u8; 32],
     view: [u8; 32],
+    parameters: Vec<Option<DataType>>,
+    bound: bool,
 }
 
 impl Statement for FakePlan {
@@ -70,6 +73,14 @@ impl Statement for FakePlan {
 
     fn view(&self) -> [u8; 32] {
         self.view
+    }
+
+    fn parameters(&self) -> &[Option<DataType>] {
+        &self.parameters
+    }
+
+    fn is_bound(&self) -> bool {
+        self.parameters.is_empty() || self.bound
     }
 }
 
@@ -138,7 +149,20 @@ impl Door for Fake {
             schema: Arc::new(Schema::new(fields)),
             generation: self.generation(),
             view: self.view(),
+            parameters: vec![None; sql.matches('?').count()],
+            bound: false,
         })
+    }
+
+    async fn bind(&self, planned: &FakePlan, values: Vec<ScalarValue>) -> Result<FakePlan> {
+        if values.len() != planned.parameters.len() {
+            return Err(Diagnostic::error(Kind::Invalid, "another number of values"));
+        }
+        Ok(FakePlan { bound: true, ..planned.clone() })
+    }
+
+    async fn plan_again(&self, planned: &FakePlan) -> Result<FakePlan> {
+        Ok(FakePlan { bound: planned.bound, ..self.plan(&planned.sql).await? })
     }
 
     /// `endless` repeats its rows for ever, `broken` fails after the first batch.

@@ -90,9 +90,10 @@ async fn clients_learn_whether_rows_will_come() {
 }
 
 #[tokio::test]
-async fn parameters_are_refused_and_keep_no_handle() {
+async fn what_has_parameters_runs_once_they_are_bound() {
     let served = serve().await;
-    assert_eq!(prepare(&served, "select $1").await.unwrap_err().code(), Code::Unimplemented);
+    let unbound = prepare(&served, "select ?").await.unwrap();
+    assert_eq!(info(&served, ANA, &handle(&unbound)).await.unwrap_err().code(), Code::InvalidArgument);
     let mut ana = served.login("ana").await;
     let error = ana.prepare("select * from absent".to_owned(), None).await.err().unwrap();
     assert!(error.to_string().contains("absent"), "{error}");

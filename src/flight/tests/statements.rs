@@ -130,7 +130,7 @@ async fn errors_keep_their_code_before_and_inside_a_stream() {
     let absent = status_of(ana.execute("select * from absent".to_owned(), None).await.unwrap_err());
     assert_eq!((absent.code(), absent.message()), (Code::NotFound, "table `absent` not found"));
     let parameters = status_of(ana.execute("select ?".to_owned(), None).await.unwrap_err());
-    assert_eq!(parameters.code(), Code::Unimplemented);
+    assert_eq!(parameters.code(), Code::InvalidArgument);
     let transaction = ana.execute("select n".to_owned(), Some("t".into())).await.unwrap_err();
     assert_eq!(status_of(transaction).code(), Code::Unimplemented);
 

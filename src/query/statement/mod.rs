@@ -7,6 +7,7 @@
 
 mod allow;
 mod parse;
+mod placeholders;
 mod relations;
 mod syntax;
 mod tokens;

@@ -5,7 +5,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::{allow, syntax, tokens};
+use super::{allow, placeholders, syntax, tokens};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::setting::{Change, Setting};
@@ -63,6 +63,7 @@ pub struct Explain {
 /// statement, `Unsupported` for what is not offered: everything that writes, reaches files, or changes the engine.
 pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
     let mut tokens = tokens::admit(sql, limits)?;
+    placeholders::number(&mut tokens, sql)?;
     // No dialect has the statement: its two words are ours, and behind them stands a query as it always does.
     let access = tokens::without_access(&mut tokens)?;
     let mut parser = DFParserBuilder::new(tokens)

@@ -17,6 +17,7 @@ pub(crate) const DOORS: &[Door] = &[
     Door { name: "session", ask: |seat, sql| seat.in_process(sql).boxed() },
     Door { name: "statement", ask: |seat, sql| seat.statement(sql).boxed() },
     Door { name: "prepared statement", ask: |seat, sql| seat.prepared(sql).boxed() },
+    Door { name: "prepared statement with a parameter", ask: |seat, sql| seat.bound(sql).boxed() },
     Door { name: "prepared handle as a ticket", ask: |seat, sql| seat.handle(sql).boxed() },
     Door { name: "GetFlightInfo", ask: |seat, sql| seat.announced(sql).boxed() },
     Door { name: "GetSchema", ask: |seat, sql| seat.schema_of(sql).boxed() },

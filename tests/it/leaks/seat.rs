@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::{
@@ -133,6 +134,23 @@ impl Seat {
         Ok(format!("{schema}\n{rows}"))
     }
 
+    /// The statement as a table, of which a parameter keeps all rows.
+    pub async fn bound(&mut self, sql: &str) -> String {
+        let answer = async {
+            let (handle, _) = self.prepare(&format!("SELECT * FROM ({sql}) q WHERE ?")).await?;
+            self.bind(&handle, true).await?;
+            let info = self.info(&executes(&handle)).await?;
+            let rows = self.get(ticket(&info)).await?;
+            self.close(handle).await?;
+            let (schema, rows) = rows.split_once('\n').unwrap_or((rows.as_str(), ""));
+            // A table has no order, whatever its query says.
+            let mut rows: Vec<&str> = rows.lines().collect();
+            rows.sort_unstable();
+            Ok::<_, Status>(format!("{schema}\n{}", rows.join("\n")))
+        };
+        answer.await.unwrap_or_else(|status| told(&status))
+    }
+
     /// For clients that use the command itself as a ticket; the handle stays open.
     pub async fn handle(&mut self, sql: &str) -> String {
         let answer = async {
@@ -167,6 +185,16 @@ impl Seat {
             Ok(answer) => format!("{:?}", answer.into_inner().try_collect::<Vec<_>>().await),
             Err(status) => told(&status),
         }
+    }
+
+    async fn bind(&mut self, handle: &Bytes, value: bool) -> Result<(), Status> {
+        let value: ArrayRef = Arc::new(BooleanArray::from(vec![value]));
+        let batch = RecordBatch::try_from_iter([("0", value)]).map_err(FlightError::from)?;
+        let descriptor = FlightDescriptor::new_cmd(executes(handle).encode_to_vec());
+        let encoder = FlightDataEncoderBuilder::new().with_flight_descriptor(Some(descriptor));
+        let data: Vec<FlightData> = encoder.build(futures::stream::iter([Ok(batch)])).try_collect().await?;
+        self.flight.do_put(self.asks(futures::stream::iter(data))).await?.into_inner().try_collect::<Vec<_>>().await?;
+        Ok(())
     }
 
     /// The library that the REPL asks by.

@@ -1,0 +1,190 @@
+//! Prepared statements with parameters, by the rows that clients bind: names of columns mean nothing, places do.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray,
+    StringDictionaryBuilder, UnionArray,
+};
+use arrow::datatypes::{DataType, Field, Int8Type, Schema, UnionFields};
+use arrow_flight::sql::client::PreparedStatement;
+use futures::TryStreamExt as _;
+use tonic::transport::Channel;
+
+use crate::harness::render;
+use crate::harness::wire::{Recorded, Served};
+
+const MESH: &str = include_str!("fixtures/regions.txt");
+
+fn row(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let rows = arrow::array::RecordBatchOptions::new().with_row_count(Some(1));
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &rows).unwrap()
+}
+
+fn int(value: i64) -> ArrayRef {
+    Arc::new(Int64Array::from(vec![value]))
+}
+
+fn text(value: &str) -> ArrayRef {
+    Arc::new(StringArray::from(vec![value]))
+}
+
+/// As flightsql-dbapi sends a value.
+fn union(value: i64) -> ArrayRef {
+    let fields = [Field::new("i", DataType::Int64, true), Field::new("s", DataType::Utf8, true)];
+    let fields = UnionFields::try_new([0, 1], fields).unwrap();
+    let children: Vec<ArrayRef> = vec![int(value), Arc::new(StringArray::from(Vec::<&str>::new()))];
+    Arc::new(
+        UnionArray::try_new(fields, [0_i8].into_iter().collect(), Some([0_i32].into_iter().collect()), children)
+            .unwrap(),
+    )
+}
+
+fn dictionary(value: &str) -> ArrayRef {
+    let mut builder = StringDictionaryBuilder::<Int8Type>::new();
+    builder.append(value).unwrap();
+    Arc::new(builder.finish())
+}
+
+async fn run(ana: &mut Recorded, prepared: &mut PreparedStatement<Channel>) -> Result<String, String> {
+    let told = |error: &dyn std::fmt::Display| error.to_string();
+    let info = prepared.execute().await.map_err(|error| told(&error))?;
+    let rows = ana.client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.map_err(|error| told(&error))?;
+    Ok(render(&rows.try_collect::<Vec<_>>().await.map_err(|error| told(&error))?))
+}
+
+async fn ask(ana: &mut Recorded, sql: &str, values: RecordBatch) -> Result<String, String> {
+    let mut prepared = ana.client.prepare(sql.to_owned(), None).await.map_err(|error| error.to_string())?;
+    prepared.set_parameters(values).map_err(|error| error.to_string())?;
+    let answer = run(ana, &mut prepared).await;
+    prepared.close().await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_are_bound_by_place_from_every_shape_that_clients_send() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    let all = "SELECT order_id FROM sales.orders WHERE amount >= ? AND region = ? ORDER BY order_id";
+    let expect = ana.fetch(&all.replacen('?', "20", 1).replacen('?', "'EU'", 1)).await.unwrap();
+    assert!(expect.lines().count() > 1, "{expect}");
+    for values in [
+        row(vec![("0", int(20)), ("1", text("EU"))]),
+        row(vec![("$2", int(20)), ("$1", text("EU"))]),
+        row(vec![("", Arc::new(Int8Array::from(vec![20]))), ("", dictionary("EU"))]),
+        row(vec![("param_0", union(20)), ("param_1", text("EU"))]),
+        row(vec![("a", Arc::new(Int32Array::from(vec![20]))), ("b", text("EU"))]),
+        row(vec![("a", Arc::new(Float64Array::from(vec![20.0]))), ("b", text("EU"))]),
+        row(vec![("a", text("20")), ("b", text("EU"))]),
+    ] {
+        assert_eq!(ask(&mut ana, all, values.clone()).await.unwrap(), expect, "{values:?}");
+    }
+    let turned = "SELECT order_id FROM sales.orders WHERE amount >= $2 AND region = $1 ORDER BY order_id";
+    assert_eq!(ask(&mut ana, turned, row(vec![("0", text("EU")), ("1", int(20))])).await.unwrap(), expect);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_of_every_kind_take_values() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    for (sql, values, expect) in [
+        ("SELECT ? AS a, ? AS b", vec![("0", int(7)), ("1", text("x"))], "a Int64 | b Utf8\n7 | x"),
+        (
+            "SELECT count(*) AS n FROM sales.orders WHERE order_id IN (?, ?)",
+            vec![("0", int(1)), ("1", int(2))],
+            "n Int64\n2",
+        ),
+        ("SELECT count(*) AS n FROM sales.orders WHERE region LIKE ?", vec![("0", text("%"))], "n Int64\n2"),
+        (
+            "SELECT order_id FROM sales.orders ORDER BY order_id LIMIT ? OFFSET ?",
+            vec![("0", int(1)), ("1", int(1))],
+            "order_id Int64\n2",
+        ),
+        ("SELECT abs(?) AS a", vec![("0", int(-3))], "a Int64\n3"),
+        (
+            "SELECT count(*) AS n FROM sales.orders WHERE amount > (SELECT min(amount) + ? FROM sales.orders)",
+            vec![("0", int(0))],
+            "n Int64\n1",
+        ),
+        ("SELECT ? IS NULL AS a", vec![("0", Arc::new(NullArray::new(1)) as ArrayRef)], "a Boolean\ntrue"),
+        (
+            "SELECT count(*) AS n FROM sales.orders WHERE region = ?",
+            vec![("0", Arc::new(NullArray::new(1)) as ArrayRef)],
+            "n Int64\n0",
+        ),
+        (
+            "SELECT count(*) AS n FROM sales.orders WHERE ?",
+            vec![("0", Arc::new(BooleanArray::from(vec![true])) as ArrayRef)],
+            "n Int64\n2",
+        ),
+        ("SELECT repeat('x', ?) AS a", vec![("0", int(3))], "a Utf8\nxxx"),
+    ] {
+        assert_eq!(ask(&mut ana, sql, row(values)).await.as_deref(), Ok(expect), "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_learn_what_to_bind() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    let places: Vec<String> = (2..=10).map(|at| format!("region = ${at}")).collect();
+    let sql = format!("SELECT order_id, $12 AS x FROM sales.orders WHERE amount > $1 AND ({})", places.join(" OR "));
+    let prepared = ana.client.prepare(sql, None).await.unwrap();
+    let schema = prepared.parameter_schema().unwrap();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12"]);
+    assert!(schema.fields().iter().all(|field| field.is_nullable()));
+    assert_eq!(schema.field(0).data_type(), &DataType::Int64);
+    assert!(schema.fields().iter().skip(1).all(|field| field.data_type() == &DataType::Utf8), "{schema}");
+    assert_eq!(prepared.dataset_schema().unwrap().field(0).name(), "order_id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handle_is_bound_again_and_keeps_what_was_bound() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    let sql = "SELECT count(*) AS n FROM sales.orders WHERE region = ?";
+    let mut prepared = ana.client.prepare(sql.to_owned(), None).await.unwrap();
+    let unbound = run(&mut ana, &mut prepared).await.unwrap_err();
+    assert!(unbound.contains("1 parameters, and no values"), "{unbound}");
+    for (region, n) in [("EU", 2), ("US", 0), ("EU", 2)] {
+        prepared.set_parameters(row(vec![("0", text(region))])).unwrap();
+        for _ in 0..2 {
+            assert_eq!(run(&mut ana, &mut prepared).await.unwrap(), format!("n Int64\n{n}"));
+        }
+    }
+    prepared.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_values_are_told_and_harm_nothing() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    let sql = "SELECT count(*) AS n FROM sales.orders WHERE amount = ?";
+    let two_rows = RecordBatch::try_from_iter([("0", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)]).unwrap();
+    for (values, expect) in [
+        (row(vec![("0", text("SECRET"))]), "parameter 1 is VARCHAR, which cannot be read as BIGINT"),
+        (row(vec![("0", int(1)), ("1", int(2))]), "the statement has 1 parameters, 2 values were given"),
+        (row(vec![]), "the statement has 1 parameters, 0 values were given"),
+        (two_rows, "the parameters have more rows than one"),
+        (row(vec![("0", text(&"x".repeat(2_000_000)))]), "the parameters take more than"),
+    ] {
+        let error = ask(&mut ana, sql, values).await.unwrap_err();
+        assert!(error.contains(expect) && !error.contains("SECRET"), "{error}");
+    }
+    for (sql, expect) in [
+        ("SELECT $name", "parameters have no names"),
+        ("SELECT ?, $1", "stand in one statement"),
+        ("SELECT $1001", "at most 1000 parameters"),
+    ] {
+        let error = ana.client.prepare(sql.to_owned(), None).await.err().unwrap().to_string();
+        assert!(error.contains(expect), "{error}");
+    }
+    // A size is looked at once it is known.
+    let error = ask(&mut ana, "SELECT repeat('x', ?)", row(vec![("0", int(100_000_000))])).await.unwrap_err();
+    assert!(error.contains("at most"), "{error}");
+    assert_eq!(ask(&mut ana, sql, row(vec![("0", int(-1))])).await.unwrap(), "n Int64\n0");
+}
