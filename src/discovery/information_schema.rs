@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
+use super::constraints;
 use super::sql_type::sql_type_name;
 use super::tables::visible_tables;
 use crate::govern::{PrincipalView, SystemTable};
@@ -23,7 +24,7 @@ pub struct InformationSchema {
 
 impl InformationSchema {
     pub fn new(view: &Arc<PrincipalView>) -> Self {
-        let tables = [
+        let described = [
             ("schemata", system_table(view, &["catalog_name", "schema_name"], schemata)),
             ("tables", system_table(view, &["table_catalog", "table_schema", "table_name", "table_type"], tables)),
             ("columns", columns_table(view)),
@@ -32,7 +33,7 @@ impl InformationSchema {
                 system_table(view, &["table_catalog", "table_schema", "table_name", "definition"], |_| Vec::new()),
             ),
         ];
-        Self { tables: tables.into() }
+        Self { tables: described.into_iter().chain(constraints::tables(view)).collect() }
     }
 }
 
@@ -51,41 +52,70 @@ impl SchemaProvider for InformationSchema {
     }
 }
 
-fn schemata(view: &PrincipalView) -> Vec<Vec<String>> {
+/// One value of a described thing.
+#[derive(Debug, Clone)]
+pub(super) enum Cell {
+    Text(Option<String>),
+    Number(Option<u64>),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+fn schemata(view: &PrincipalView) -> Vec<Vec<Cell>> {
     let catalog = catalog_name(view);
     let mut domains: Vec<String> = visible_tables(view).into_iter().map(|table| table.domain).collect();
     domains.push(NAME.to_owned());
     domains.dedup();
-    domains.into_iter().map(|domain| vec![catalog.clone(), domain]).collect()
+    domains.into_iter().map(|domain| vec![catalog.clone().into(), domain.into()]).collect()
 }
 
-fn tables(view: &PrincipalView) -> Vec<Vec<String>> {
+fn tables(view: &PrincipalView) -> Vec<Vec<Cell>> {
     let catalog = catalog_name(view);
     visible_tables(view)
         .into_iter()
-        .map(|table| vec![catalog.clone(), table.domain, table.table, "BASE TABLE".to_owned()])
+        .map(|table| vec![catalog.clone().into(), table.domain.into(), table.table.into(), "BASE TABLE".into()])
         .collect()
 }
 
-fn catalog_name(view: &PrincipalView) -> String {
+pub(super) fn catalog_name(view: &PrincipalView) -> String {
     view.generation().snapshot().mesh.name.clone()
 }
 
-/// A table of text columns.
-fn system_table(
+/// A table of text columns; positions are numbers.
+pub(super) fn system_table(
     view: &Arc<PrincipalView>,
-    names: &[&str],
-    rows: impl Fn(&PrincipalView) -> Vec<Vec<String>> + Send + Sync + 'static,
+    names: &[&'static str],
+    rows: impl Fn(&PrincipalView) -> Vec<Vec<Cell>> + Send + Sync + 'static,
 ) -> Arc<SystemTable> {
-    let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8, false)).collect();
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let is_number = |name: &str| name.contains("position");
+    let field =
+        |name: &&'static str| Field::new(*name, if is_number(name) { DataType::UInt64 } else { DataType::Utf8 }, true);
+    let schema: SchemaRef = Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>()));
     let (view, made) = (Arc::clone(view), Arc::clone(&schema));
-    let width = names.len();
     Arc::new(SystemTable::new(schema, move || {
         let rows = rows(&view);
-        let columns = (0..width)
-            .map(|i| Arc::new(StringArray::from_iter_values(rows.iter().filter_map(|row| row.get(i)))) as ArrayRef)
-            .collect();
+        let column = |(at, field): (usize, &Arc<Field>)| -> ArrayRef {
+            let cells = rows.iter().map(|row| row.get(at));
+            if field.data_type() == &DataType::UInt64 {
+                Arc::new(
+                    cells.map(|cell| if let Some(Cell::Number(n)) = cell { *n } else { None }).collect::<UInt64Array>(),
+                )
+            } else {
+                let text = |cell: Option<&Cell>| if let Some(Cell::Text(text)) = cell { text.clone() } else { None };
+                Arc::new(cells.map(text).collect::<StringArray>())
+            }
+        };
+        let columns = made.fields().iter().enumerate().map(column).collect();
         Ok(RecordBatch::try_new(Arc::clone(&made), columns)?)
     }))
 }

@@ -15,4 +15,5 @@ mod tests;
 
 pub use files::Files;
 pub use load::load;
+pub use reference::resolve as resolve_reference;
 pub use snapshot::{AttributeDeclaration, AttributeType, Domain, Mesh, Product, ProductFault, Snapshot, TableEntry};

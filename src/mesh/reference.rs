@@ -40,45 +40,52 @@ pub fn check(candidates: &[Candidate], tables: &BTreeMap<QualifiedTable, TableEn
     }
 }
 
-/// `customers.customer_id` here or in the same domain, `sales.customers.customer_id`, `schema/customers/properties/customer_id`;
-/// a contract's file before `#` says by its folder which domain is meant, as the standard writes keys that leave a contract.
 fn exists(target: &str, contract: &Contract, tables: &BTreeMap<QualifiedTable, TableEntry>) -> bool {
+    meanings(target, &contract.domain).iter().any(|(table, column)| {
+        let own = table.domain == contract.domain
+            && contract.datasets.iter().any(|dataset| dataset.name == table.table && has(dataset, column));
+        own || tables.get(table).is_some_and(|entry| has(entry.dataset(), column))
+    })
+}
+
+/// The dataset and column that a key's target names, if they are served; `home` is the domain whose contract says so.
+pub fn resolve(
+    target: &str,
+    home: &DomainName,
+    tables: &BTreeMap<QualifiedTable, TableEntry>,
+) -> Option<(QualifiedTable, String)> {
+    meanings(target, home)
+        .into_iter()
+        .find(|(table, column)| tables.get(table).is_some_and(|entry| has(entry.dataset(), column)))
+}
+
+fn has(dataset: &Dataset, column: &str) -> bool {
+    dataset.columns.iter().any(|c| c.name.as_str() == column)
+}
+
+/// `customers.customer_id` in the same domain, `sales.customers.customer_id`, `schema/customers/properties/customer_id`; a contract's
+/// file before `#` says by its folder which domain is meant, as the standard writes keys that leave a contract. A target with several
+/// dots may mean either.
+fn meanings(target: &str, home: &DomainName) -> Vec<(QualifiedTable, String)> {
     let (file, target) = target.rsplit_once('#').unwrap_or(("", target));
     let target = target.trim_start_matches('/');
     let folder = file.rsplit('/').nth(1).and_then(|folder| folder.parse::<DomainName>().ok());
-    let domain = folder.as_ref().unwrap_or(&contract.domain);
+    let domain = folder.as_ref().unwrap_or(home);
+    let meaning = |domain: &DomainName, table: &str, column: &str| {
+        let table = QualifiedTable { domain: domain.clone(), table: table.parse::<DatasetName>().ok()? };
+        Some((table, column.to_owned()))
+    };
     if let Some(rest) = target.strip_prefix("schema/") {
-        let parts: Vec<&str> = rest.split('/').collect();
-        return match parts.as_slice() {
-            [table, "properties", column, ..] => in_domain(domain, table, column, contract, tables),
-            _ => false,
+        return match rest.split('/').collect::<Vec<_>>().as_slice() {
+            [table, "properties", column, ..] => meaning(domain, table, column).into_iter().collect(),
+            _ => Vec::new(),
         };
     }
-    let parts: Vec<&str> = target.split('.').collect();
-    match parts.as_slice() {
+    match target.split('.').collect::<Vec<_>>().as_slice() {
         [table, column, rest @ ..] => {
-            in_domain(domain, table, column, contract, tables)
-                || rest.first().is_some_and(|third| {
-                    table.parse::<DomainName>().is_ok_and(|domain| in_domain(&domain, column, third, contract, tables))
-                })
+            let other = rest.first().and_then(|third| meaning(&table.parse().ok()?, column, third));
+            meaning(domain, table, column).into_iter().chain(other).collect()
         }
-        _ => false,
+        _ => Vec::new(),
     }
-}
-
-fn in_domain(
-    domain: &DomainName,
-    table: &str,
-    column: &str,
-    contract: &Contract,
-    tables: &BTreeMap<QualifiedTable, TableEntry>,
-) -> bool {
-    let has = |dataset: &Dataset| dataset.columns.iter().any(|c| c.name.as_str() == column);
-    if *domain == contract.domain
-        && contract.datasets.iter().any(|dataset| dataset.name.as_str() == table && has(dataset))
-    {
-        return true;
-    }
-    let Ok(table) = table.parse::<DatasetName>() else { return false };
-    tables.get(&QualifiedTable { domain: domain.clone(), table }).is_some_and(|entry| has(entry.dataset()))
 }

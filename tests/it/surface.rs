@@ -3,8 +3,8 @@
 use arrow_flight::sql::{
     ActionBeginSavepointRequest, ActionBeginTransactionRequest, ActionCancelQueryRequest,
     ActionCreatePreparedStatementRequest, ActionCreatePreparedSubstraitPlanRequest, ActionEndSavepointRequest,
-    ActionEndTransactionRequest, Any, CommandGetXdbcTypeInfo, CommandPreparedStatementUpdate, CommandStatementIngest,
-    CommandStatementQuery, CommandStatementSubstraitPlan, CommandStatementUpdate, ProstMessageExt,
+    ActionEndTransactionRequest, Any, CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery,
+    CommandStatementSubstraitPlan, CommandStatementUpdate, ProstMessageExt,
 };
 use arrow_flight::{Action, Criteria, Empty, FlightData, FlightDescriptor, Ticket};
 use bytes::Bytes;
@@ -28,7 +28,6 @@ fn query(sql: &str) -> Any {
 
 fn commands() -> Vec<Any> {
     vec![
-        CommandGetXdbcTypeInfo::default().as_any(),
         CommandStatementSubstraitPlan::default().as_any(),
         CommandStatementUpdate { query: "DELETE FROM sales.orders".to_owned(), transaction_id: None }.as_any(),
         CommandPreparedStatementUpdate::default().as_any(),

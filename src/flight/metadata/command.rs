@@ -5,7 +5,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::sql::{Command, CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTables};
 
-use super::{keys, tables};
+use super::keys::{End, Ends};
+use super::{keys, tables, types};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::flight::encode::Described;
 use crate::flight::{Door, sql_info};
@@ -17,8 +18,8 @@ pub(in crate::flight) enum Metadata {
     Tables(CommandGetTables),
     TableTypes,
     PrimaryKeys(CommandGetPrimaryKeys),
-    /// Relationships are not served yet: the answer is empty.
-    ForeignKeys,
+    ForeignKeys(Ends),
+    XdbcTypeInfo(Option<i32>),
     SqlInfo(CommandGetSqlInfo),
 }
 
@@ -31,9 +32,19 @@ impl Metadata {
             Command::CommandGetTables(command) => Some(Self::Tables(command.clone())),
             Command::CommandGetTableTypes(_) => Some(Self::TableTypes),
             Command::CommandGetPrimaryKeys(command) => Some(Self::PrimaryKeys(command.clone())),
-            Command::CommandGetExportedKeys(_)
-            | Command::CommandGetImportedKeys(_)
-            | Command::CommandGetCrossReference(_) => Some(Self::ForeignKeys),
+            Command::CommandGetExportedKeys(command) => {
+                let to = Some(end(&command.catalog, &command.db_schema, &command.table));
+                Some(Self::ForeignKeys(Ends { to, from: None }))
+            }
+            Command::CommandGetImportedKeys(command) => {
+                let from = Some(end(&command.catalog, &command.db_schema, &command.table));
+                Some(Self::ForeignKeys(Ends { to: None, from }))
+            }
+            Command::CommandGetCrossReference(command) => Some(Self::ForeignKeys(Ends {
+                to: Some(end(&command.pk_catalog, &command.pk_db_schema, &command.pk_table)),
+                from: Some(end(&command.fk_catalog, &command.fk_db_schema, &command.fk_table)),
+            })),
+            Command::CommandGetXdbcTypeInfo(command) => Some(Self::XdbcTypeInfo(command.data_type)),
             Command::CommandGetSqlInfo(command) => Some(Self::SqlInfo(command.clone())),
             _ => None,
         }
@@ -48,7 +59,8 @@ impl Metadata {
             Self::Tables(_) => &tables::TABLES,
             Self::TableTypes => &tables::TABLE_TYPES,
             Self::PrimaryKeys(_) => &keys::PRIMARY,
-            Self::ForeignKeys => &keys::FOREIGN,
+            Self::ForeignKeys(_) => &keys::FOREIGN,
+            Self::XdbcTypeInfo(_) => &types::SCHEMA,
             Self::SqlInfo(_) => &sql_info::SCHEMA,
         })
     }
@@ -62,11 +74,16 @@ impl Metadata {
             Self::Tables(command) => tables::tables(&catalog, &door.tables()?, command),
             Self::TableTypes => tables::table_types(),
             Self::PrimaryKeys(command) => keys::primary(&catalog, &door.tables()?, command),
-            Self::ForeignKeys => Ok(RecordBatch::new_empty(SchemaRef::clone(&keys::FOREIGN))),
+            Self::ForeignKeys(ends) => keys::foreign(&catalog, &door.tables()?, ends),
+            Self::XdbcTypeInfo(number) => types::answer(*number),
             Self::SqlInfo(command) => sql_info::answer(&command.info),
         };
         batch.map(Described::new)
     }
+}
+
+fn end(catalog: &Option<String>, db_schema: &Option<String>, table: &str) -> End {
+    End { catalog: catalog.clone(), db_schema: db_schema.clone(), table: table.to_owned() }
 }
 
 pub(super) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {

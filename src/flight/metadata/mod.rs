@@ -7,6 +7,7 @@ mod command;
 mod keys;
 mod pattern;
 mod tables;
+mod types;
 
 pub(in crate::flight) use command::Metadata;
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::AsArray as _;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow_flight::IpcMessage;
 use arrow_flight::sql::{CommandGetDbSchemas, CommandGetPrimaryKeys, CommandGetTables};
 
+use super::keys::{End, Ends};
 use super::{keys, tables};
-use crate::discovery::VisibleTable;
+use crate::discovery::{ForeignKey, VisibleTable};
 
 fn mesh() -> Vec<VisibleTable> {
     let table = |domain: &str, table: &str, fields: Vec<Field>, key: &[&str]| VisibleTable {
@@ -19,6 +20,16 @@ fn mesh() -> Vec<VisibleTable> {
         schema: Arc::new(Schema::new(fields)),
         remarks: None,
         primary_key: key.iter().map(|column| (*column).to_owned()).collect(),
+        foreign_keys: key
+            .iter()
+            .filter(|column| table != "orders" && **column == "order_id")
+            .map(|column| ForeignKey {
+                columns: vec![(*column).to_owned()],
+                domain: "sales".to_owned(),
+                table: "orders".to_owned(),
+                targets: vec!["order_id".to_owned()],
+            })
+            .collect(),
     };
     let id = || Field::new("order_id", DataType::Int64, true);
     vec![
@@ -155,7 +166,7 @@ fn keys_come_in_their_order_and_only_by_exact_name() {
             CommandGetPrimaryKeys { catalog: None, db_schema: db_schema.map(str::to_owned), table: table.to_owned() };
         let batch = keys::primary("mesh", &mesh(), &command).unwrap();
         let sequence = batch.column(4).as_primitive::<Int32Type>().values().to_vec();
-        assert_eq!(batch.column(5).null_count(), batch.num_rows());
+        assert!(column(&batch, 5).iter().all(|name| *name == format!("{table}_pkey")));
         column(&batch, 3).into_iter().zip(sequence).collect::<Vec<_>>()
     };
     assert_eq!(keys_of("order_lines", Some("sales")), [("order_id".to_owned(), 1), ("line_no".to_owned(), 2)]);
@@ -163,4 +174,24 @@ fn keys_come_in_their_order_and_only_by_exact_name() {
     assert!(keys_of("order%", Some("sales")).is_empty());
     assert!(keys_of("orders", Some("hr")).is_empty());
     assert!(keys_of("shipments", None).is_empty());
+}
+
+#[test]
+fn foreign_keys_are_found_from_either_end_by_exact_name() {
+    let end = |table: &str| Some(End { catalog: None, db_schema: Some("sales".to_owned()), table: table.to_owned() });
+    let found = |to: Option<End>, from: Option<End>| {
+        let batch = keys::foreign("mesh", &mesh(), &Ends { to, from }).unwrap();
+        let names = [2, 3, 6, 7, 9, 10].map(|at| column(&batch, at));
+        (0..batch.num_rows())
+            .map(|row| names.iter().map(|names| names[row].clone()).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+    };
+    let key = ["orders order_id order_lines order_id order_lines_order_id_fkey orders_pkey"];
+    assert_eq!(found(end("orders"), None), key);
+    assert_eq!(found(None, end("order_lines")), key);
+    assert_eq!(found(end("orders"), end("order_lines")), key);
+    assert!(found(end("order_lines"), None).is_empty());
+    assert!(found(None, end("order%")).is_empty());
+    let elsewhere = End { catalog: Some("other".to_owned()), ..end("orders").unwrap() };
+    assert!(found(Some(elsewhere), None).is_empty());
 }

@@ -4,8 +4,7 @@ use arrow::datatypes::Schema;
 use arrow_flight::sql::{
     ActionBeginTransactionRequest, Any, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas,
     CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes,
-    CommandGetTables, CommandGetXdbcTypeInfo, CommandStatementIngest, CommandStatementSubstraitPlan,
-    ProstMessageExt as _,
+    CommandGetTables, CommandStatementIngest, CommandStatementSubstraitPlan, ProstMessageExt as _,
 };
 use arrow_flight::{Action, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use futures::{TryStreamExt as _, stream};
@@ -54,7 +53,6 @@ async fn the_rest_of_the_surface_says_that_it_is_not_offered() {
     let served = serve().await;
     let mut client = served.flight().await;
     let path = FlightDescriptor::new_path(vec!["sales".to_owned(), "orders".to_owned()]);
-    let xdbc = FlightDescriptor::new_cmd(CommandGetXdbcTypeInfo::default().as_any().encode_to_vec());
     let substrait = FlightDescriptor::new_cmd(CommandStatementSubstraitPlan::default().as_any().encode_to_vec());
     let ingest = FlightDescriptor::new_cmd(CommandStatementIngest::default().as_any().encode_to_vec());
     let put = stream::iter([FlightData::new().with_descriptor(ingest)]);
@@ -64,7 +62,6 @@ async fn the_rest_of_the_surface_says_that_it_is_not_offered() {
         client.poll_flight_info(with(path.clone(), ANA)).await.err(),
         client.get_flight_info(with(path.clone(), ANA)).await.err(),
         client.get_schema(with(path, ANA)).await.err(),
-        client.get_flight_info(with(xdbc, ANA)).await.err(),
         client.get_flight_info(with(substrait, ANA)).await.err(),
         client.do_put(with(put, ANA)).await.err(),
         client.do_exchange(with(stream::empty::<FlightData>(), ANA)).await.err(),

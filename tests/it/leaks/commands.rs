@@ -174,3 +174,39 @@ async fn the_owner_is_told_more_by_every_command_that_lists() {
     let (less, more) = (ana.browse(None, None).await, dpo.browse(None, None).await);
     assert!(more.contains("salaries") && !less.contains("salaries"), "{less}\n{more}");
 }
+
+/// A key is told where both its ends are visible: its other end would name what is hidden.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_to_what_is_hidden_is_no_key() {
+    const PLAIN: &str = "name: order_id, logicalType: integer, required: true,";
+    let text = world(false, Condition::Equality, Source::Parquet);
+    assert!(text.contains(PLAIN), "the column is there");
+    let keyed = format!("{PLAIN} relationships: [{{to: hr.employees.employee_id}}, {{to: orders.card_no}}],");
+    let served = Served::start(&text.replace(PLAIN, &keyed)).await;
+    let (mut ana, mut dpo) = (Seat::take(&served, "ana").await, Seat::take(&served, "dpo").await);
+    let keys = |table: &str| {
+        let db_schema = Some("sales".to_owned());
+        CommandGetImportedKeys { catalog: None, db_schema, table: table.to_owned() }.as_any()
+    };
+    let to = |db_schema: &str, table: &str| {
+        let db_schema = Some(db_schema.to_owned());
+        CommandGetExportedKeys { catalog: None, db_schema, table: table.to_owned() }.as_any()
+    };
+    for door in COMMAND_DOORS.iter().filter(|door| door.name != "GetSchema") {
+        assert_eq!((door.ask)(&mut ana, &keys("orders")).await, (door.ask)(&mut ana, &keys("nosuch")).await);
+        assert_eq!(
+            (door.ask)(&mut ana, &to("hr", "employees")).await,
+            (door.ask)(&mut ana, &to("hr", "nosuchone")).await
+        );
+        for asked in [keys("orders"), to("hr", "employees")] {
+            let owner = (door.ask)(&mut dpo, &asked).await;
+            assert!(owner.contains("employee_id") && owner.contains("orders_order_id_fkey"), "{}: {owner}", door.name);
+        }
+        assert!((door.ask)(&mut dpo, &keys("orders")).await.contains("card_no"));
+    }
+    for table in ["table_constraints", "key_column_usage", "referential_constraints"] {
+        let sql = format!("SELECT * FROM information_schema.{table} WHERE constraint_name LIKE '%fkey'");
+        let (told, owner) = (ana.statement(&sql).await, dpo.statement(&sql).await);
+        assert!(!told.contains("fkey") && owner.contains("orders_order_id_fkey"), "{table}: {told}\n{owner}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Keys as `information_schema` tells them: `table_constraints`, `key_column_usage`, `referential_constraints` of ISO/IEC 9075-11.
+//! Contracts declare them and nothing enforces them.
+
+use std::sync::Arc;
+
+use super::information_schema::{Cell, catalog_name, system_table};
+use super::tables::{VisibleTable, visible_tables};
+use crate::govern::{PrincipalView, SystemTable};
+
+pub(super) fn tables(view: &Arc<PrincipalView>) -> [(&'static str, Arc<SystemTable>); 3] {
+    [
+        (
+            "table_constraints",
+            system_table(
+                view,
+                &[
+                    "constraint_catalog",
+                    "constraint_schema",
+                    "constraint_name",
+                    "table_catalog",
+                    "table_schema",
+                    "table_name",
+                    "constraint_type",
+                    "enforced",
+                ],
+                table_constraints,
+            ),
+        ),
+        (
+            "key_column_usage",
+            system_table(
+                view,
+                &[
+                    "constraint_catalog",
+                    "constraint_schema",
+                    "constraint_name",
+                    "table_catalog",
+                    "table_schema",
+                    "table_name",
+                    "column_name",
+                    "ordinal_position",
+                    "position_in_unique_constraint",
+                ],
+                key_column_usage,
+            ),
+        ),
+        (
+            "referential_constraints",
+            system_table(
+                view,
+                &[
+                    "constraint_catalog",
+                    "constraint_schema",
+                    "constraint_name",
+                    "unique_constraint_catalog",
+                    "unique_constraint_schema",
+                    "unique_constraint_name",
+                    "match_option",
+                    "update_rule",
+                    "delete_rule",
+                ],
+                referential_constraints,
+            ),
+        ),
+    ]
+}
+
+fn table_constraints(view: &PrincipalView) -> Vec<Vec<Cell>> {
+    let catalog = catalog_name(view);
+    let row = |table: &VisibleTable, name: String, kind: &str| {
+        let place = [&catalog, &table.domain, &name, &catalog, &table.domain, &table.table];
+        let mut row: Vec<Cell> = place.map(|text| text.as_str().into()).to_vec();
+        row.extend([kind.into(), "NO".into()]);
+        row
+    };
+    let mut rows = Vec::new();
+    for table in visible_tables(view) {
+        rows.extend(table.primary_key_name().map(|name| row(&table, name, "PRIMARY KEY")));
+        rows.extend(table.foreign_keys.iter().map(|key| row(&table, key.name(&table.table), "FOREIGN KEY")));
+    }
+    rows
+}
+
+fn key_column_usage(view: &PrincipalView) -> Vec<Vec<Cell>> {
+    let catalog = catalog_name(view);
+    let tables = visible_tables(view);
+    let mut rows = Vec::new();
+    for table in &tables {
+        let mut add = |name: &str, column: &str, at: u64, there: Option<u64>| {
+            let place = [&catalog, &table.domain, name, &catalog, &table.domain, &table.table, column];
+            let mut row: Vec<Cell> = place.map(Cell::from).to_vec();
+            row.extend([Cell::Number(Some(at)), Cell::Number(there)]);
+            rows.push(row);
+        };
+        if let Some(name) = table.primary_key_name() {
+            for (at, column) in (1..).zip(&table.primary_key) {
+                add(&name, column, at, None);
+            }
+        }
+        for key in &table.foreign_keys {
+            let unique = tables.iter().find(|other| (&other.domain, &other.table) == (&key.domain, &key.table));
+            for ((at, column), target) in (1..).zip(&key.columns).zip(&key.targets) {
+                let there = unique.and_then(|other| (1..).zip(&other.primary_key).find(|(_, name)| *name == target));
+                add(&key.name(&table.table), column, at, there.map(|(at, _)| at));
+            }
+        }
+    }
+    rows
+}
+
+fn referential_constraints(view: &PrincipalView) -> Vec<Vec<Cell>> {
+    let catalog = catalog_name(view);
+    let tables = visible_tables(view);
+    let mut rows = Vec::new();
+    for table in &tables {
+        for key in &table.foreign_keys {
+            // Only where the key points to a primary key does the constraint there have a name.
+            let unique = tables
+                .iter()
+                .filter(|other| (&other.domain, &other.table) == (&key.domain, &key.table))
+                .find(|other| other.primary_key == key.targets)
+                .and_then(VisibleTable::primary_key_name);
+            let known = unique.is_some();
+            let told = |text: &str| Cell::Text(known.then(|| text.to_owned()));
+            rows.push(vec![
+                catalog.as_str().into(),
+                table.domain.as_str().into(),
+                key.name(&table.table).as_str().into(),
+                told(&catalog),
+                told(&key.domain),
+                Cell::Text(unique),
+                "NONE".into(),
+                "NO ACTION".into(),
+                "NO ACTION".into(),
+            ]);
+        }
+    }
+    rows
+}
