@@ -33,6 +33,7 @@ pub trait Door: Send + Sync + 'static {
     fn generation(&self) -> [u8; 32];
     fn view(&self) -> [u8; 32];
     fn catalog(&self) -> String;
+    fn schema(&self) -> Option<String>;
     fn domains(&self) -> Result<Vec<String>>;
     fn tables(&self) -> Result<Vec<VisibleTable>>;
     async fn plan(&self, sql: &str) -> Result<Self::Planned>;
@@ -52,6 +53,7 @@ pub trait Statement: Clone + Send + Sync + 'static {
     fn view(&self) -> [u8; 32];
     fn parameters(&self) -> &[Option<DataType>];
     fn is_bound(&self) -> bool;
+    fn bare(&self) -> Option<&str>;
 }
 
 impl Doors for Sessions {
@@ -92,6 +94,10 @@ impl Door for Session {
 
     fn catalog(&self) -> String {
         Session::catalog(self)
+    }
+
+    fn schema(&self) -> Option<String> {
+        Session::schema(self)
     }
 
     fn domains(&self) -> Result<Vec<String>> {
@@ -138,5 +144,9 @@ impl Statement for Planned {
 
     fn is_bound(&self) -> bool {
         Planned::is_bound(self)
+    }
+
+    fn bare(&self) -> Option<&str> {
+        Planned::bare(self)
     }
 }

@@ -58,6 +58,7 @@ impl<D: Doors> Gateway<D> {
             schema: encode::schema_digest(&unmarked(&schema))?,
             sql,
             has_values: !planned.parameters().is_empty(),
+            bare: planned.bare().map(str::to_owned),
         };
         let id = bound.id;
         let statement_handle = self.sealer.seal(door.principal().name().as_str(), bound)?;
@@ -79,6 +80,10 @@ impl<D: Doors> Gateway<D> {
             }
             // Policy has changed: today's decides.
             Some(planned) => door.plan_again(&planned).await?,
+            None if bound.bare != door.schema() => {
+                return Err(Diagnostic::error(Kind::Stale, "the ticket was issued while another schema was set")
+                    .hint("send the statement again"));
+            }
             None if bound.has_values => {
                 return Err(Diagnostic::error(
                     Kind::Stale,

@@ -42,6 +42,8 @@ pub(in crate::flight) struct Bound {
     pub sql: String,
     /// Its parameters had values, which stay where they were bound.
     pub has_values: bool,
+    /// The schema of its bare table names.
+    pub bare: Option<String>,
 }
 
 impl Sealer {
@@ -58,6 +60,7 @@ impl Sealer {
             generation: bound.generation.to_vec(),
             sql: bound.sql,
             has_values: bound.has_values,
+            bare: bound.bare,
             schema: bound.schema.to_vec(),
             expires_at: self.clock.unix_millis_after(self.life),
             principal: principal.to_owned(),
@@ -102,6 +105,7 @@ fn bound(ticket: Ticket) -> Option<Bound> {
         schema: ticket.schema.try_into().ok()?,
         sql: ticket.sql,
         has_values: ticket.has_values,
+        bare: ticket.bare,
     })
 }
 
@@ -123,6 +127,7 @@ mod tests {
             schema: [4; 32],
             sql: "select 'secret'".to_owned(),
             has_values: false,
+            bare: None,
         }
     }
 

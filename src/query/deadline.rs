@@ -77,10 +77,14 @@ impl Planners {
             let _ = answer.send(handle.block_on(work));
             drop(place);
         });
-        if let Err(error) = started {
-            tracing::error!(%error, "no thread for planning");
-            return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread left for planning")
-                .hint("try again in a moment"));
+        match started {
+            // Let go of at once: nobody waits for the thread itself, and a late release would meet it just as it ends.
+            Ok(thread) => drop(thread),
+            Err(error) => {
+                tracing::error!(%error, "no thread for planning");
+                return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread left for planning")
+                    .hint("try again in a moment"));
+            }
         }
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(result)) => result,

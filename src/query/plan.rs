@@ -44,6 +44,8 @@ struct Inner {
 /// What a statement takes besides its text, and what it was given.
 #[derive(Debug, Default)]
 struct Parameters {
+    /// The schema of its bare table names.
+    bare: Option<String>,
     types: Vec<Option<DataType>>,
     /// None until values are bound.
     values: Option<Vec<ScalarValue>>,
@@ -99,6 +101,11 @@ impl Planned {
         self.0.parameters.types.is_empty() || self.0.parameters.values.is_some()
     }
 
+    /// The schema in which its bare table names were looked up.
+    pub fn bare(&self) -> Option<&str> {
+        self.0.parameters.bare.as_deref()
+    }
+
     /// The text it was planned from.
     pub fn sql(&self) -> &str {
         &self.0.sql
@@ -124,6 +131,7 @@ pub(in crate::query) async fn plan(
     limits: &Limits,
 ) -> Result<Planned> {
     state.plannings.fetch_add(1, Ordering::Relaxed);
+    let bare = || state.bare().map(str::to_owned);
     let (parsed, explain) = match statement {
         Statement::Query(parsed) => (*parsed, None),
         Statement::Explain(Explain { analyze, verbose, format, query }) => {
@@ -132,9 +140,14 @@ pub(in crate::query) async fn plan(
             (*query, Some(option.with_format(format.unwrap_or(ExplainFormat::Indent))))
         }
         Statement::ExplainAccess(query) => {
-            return planned(state, sql, access::plan(state, *query).await?, Parameters::default());
+            return planned(
+                state,
+                sql,
+                access::plan(state, *query).await?,
+                Parameters { bare: bare(), ..Parameters::default() },
+            );
         }
-        catalog => (describe(&state.view, &catalog, limits)?, None),
+        catalog => (describe(&state.view, &catalog, state.bare(), limits)?, None),
     };
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
@@ -149,7 +162,7 @@ pub(in crate::query) async fn plan(
     }
     .map_err(|error| diagnose(&error))?;
     let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);
-    planned(state, sql, logical, Parameters { types, values })
+    planned(state, sql, logical, Parameters { bare: bare(), types, values })
 }
 
 fn planned(state: &ViewState, sql: &str, logical: LogicalPlan, parameters: Parameters) -> Result<Planned> {
@@ -196,6 +209,8 @@ pub(in crate::query) async fn physical(
         let mut config = session.config().clone();
         config = config.with_batch_size((*rows_at_once).min(session.config().batch_size()));
         if *counts {
+            // What each of several partitions did before they are merged follows how files were dealt out, hidden rows among them.
+            config = config.with_target_partitions(1);
             without_dynamic_filters(&mut config.options_mut().optimizer);
         }
         session = SessionStateBuilder::new_from_existing(session).with_config(config).build();
@@ -216,7 +231,15 @@ fn without_dynamic_filters(options: &mut OptimizerOptions) {
 /// Every name must resolve for this principal; unknown and forbidden give the same answer.
 fn check_names(state: &ViewState, parsed: &ParsedStatement) -> Result<()> {
     let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error))?;
-    references.iter().try_for_each(|reference| check_name(&state.view, reference))
+    references.iter().try_for_each(|reference| check_name(&state.view, &in_schema(reference, state.bare())))
+}
+
+/// A bare name with the schema in which it is looked up.
+pub(in crate::query) fn in_schema(reference: &TableReference, schema: Option<&str>) -> TableReference {
+    match (reference, schema) {
+        (TableReference::Bare { table }, Some(schema)) => TableReference::partial(schema, table.as_ref()),
+        _ => reference.clone(),
+    }
 }
 
 pub(in crate::query) fn check_name(view: &PrincipalView, reference: &TableReference) -> Result<()> {
@@ -263,7 +286,12 @@ fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan,
 }
 
 /// SHOW and DESCRIBE as queries over `information_schema`.
-fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Result<ParsedStatement> {
+fn describe(
+    view: &PrincipalView,
+    statement: &Statement,
+    bare: Option<&str>,
+    limits: &Limits,
+) -> Result<ParsedStatement> {
     let sql = match statement {
         Statement::ShowTables { domain, like } => format!(
             "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE {} AND {} \
@@ -282,6 +310,7 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
         ),
         Statement::ShowColumns { table } => {
             let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error))?;
+            let table = in_schema(&table, bare);
             check_name(view, &table)?;
             format!(
                 "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \
@@ -290,8 +319,13 @@ fn describe(view: &PrincipalView, statement: &Statement, limits: &Limits) -> Res
                 quoted(table.table()),
             )
         }
-        Statement::ShowSetting(setting @ Setting::Purpose) => {
-            let value = Some(view.purpose()).filter(|purpose| !purpose.is_empty()).map(quoted);
+        Statement::ShowSetting(setting) => {
+            let value = match setting {
+                Setting::Purpose => Some(view.purpose()).filter(|purpose| !purpose.is_empty()),
+                Setting::Catalog => Some(view.generation().snapshot().mesh.name.as_str()),
+                Setting::Schema => bare,
+            };
+            let value = value.map(quoted);
             let value = value.unwrap_or_else(|| "CAST(NULL AS VARCHAR)".to_owned());
             format!("SELECT {} AS name, {value} AS value", quoted(setting.name()))
         }

@@ -19,7 +19,7 @@ use moka::sync::Cache;
 
 use super::deadline::Planners;
 use super::plan::{self, Planned};
-use super::setting::{self, Change, Setting, Settings};
+use super::setting::{self, Change, Setting, Settings, Values};
 use super::statement::{self, Statement};
 use super::{Egress, stream as rows};
 use crate::config::Limits;
@@ -56,6 +56,21 @@ pub(in crate::query) struct ViewState {
     pub state: SessionState,
     /// Statements planned so far, by all views.
     pub plannings: Arc<AtomicU64>,
+}
+
+impl ViewState {
+    /// The same view, with bare table names looked up in `schema`.
+    fn with_schema(self: Arc<Self>, schema: Option<&str>) -> Arc<Self> {
+        let Some(schema) = schema else { return self };
+        let mut state = self.state.clone();
+        schema.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
+        Arc::new(Self { view: Arc::clone(&self.view), state, plannings: Arc::clone(&self.plannings) })
+    }
+
+    /// The schema of bare table names, if there is one.
+    pub(in crate::query) fn bare(&self) -> Option<&str> {
+        Some(self.state.config_options().catalog.default_schema.as_str()).filter(|schema| *schema != NO_DEFAULT_DOMAIN)
+    }
 }
 
 impl Sessions {
@@ -154,7 +169,7 @@ struct Login {
 
 /// What holds for one request, whatever another of the same login sets meanwhile.
 struct Request {
-    purpose: Option<Purpose>,
+    values: Values,
     /// The purpose came with the request itself, not from the login.
     says_purpose: bool,
     /// The login outlives the request, so there is something to set.
@@ -177,11 +192,11 @@ impl Session {
     /// `Invalid` for a purpose that is none.
     pub fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>> {
         let says_purpose = purpose.is_some();
-        let purpose = match purpose {
-            Some(text) => setting::purpose(text, &self.shared.current.get().snapshot().mesh)?,
-            None => self.login.settings.purpose(),
-        };
-        let request = Some(Request { purpose, says_purpose, kept });
+        let mut values = self.login.settings.now();
+        if let Some(text) = purpose {
+            values.purpose = setting::purpose(text, &self.shared.current.get().snapshot().mesh)?;
+        }
+        let request = Some(Request { values, says_purpose, kept });
         Ok(Arc::new(Self { shared: Arc::clone(&self.shared), login: Arc::clone(&self.login), request }))
     }
 
@@ -191,15 +206,24 @@ impl Session {
 
     /// What this session says it is for; policies see it as `context.purpose`.
     pub fn purpose(&self) -> Option<Purpose> {
-        match &self.request {
-            Some(request) => request.purpose.clone(),
-            None => self.login.settings.purpose(),
-        }
+        self.values().purpose
     }
 
-    /// What is set, by name.
+    /// The SQL schema that bare table names are looked up in, if one is set.
+    pub fn schema(&self) -> Option<String> {
+        self.values().schema
+    }
+
+    fn values(&self) -> Values {
+        self.request.as_ref().map_or_else(|| self.login.settings.now(), |request| request.values.clone())
+    }
+
+    /// What is set; the catalog always is.
     pub fn settings(&self) -> Vec<(Setting, String)> {
-        self.purpose().map(|purpose| (Setting::Purpose, purpose.to_string())).into_iter().collect()
+        let Values { purpose, schema } = self.values();
+        let set = purpose.map(|purpose| (Setting::Purpose, purpose.to_string()));
+        let schema = schema.map(|schema| (Setting::Schema, schema));
+        set.into_iter().chain([(Setting::Catalog, self.catalog())]).chain(schema).collect()
     }
 
     /// Changes the login, for its requests from now on.
@@ -207,24 +231,50 @@ impl Session {
     /// # Errors
     /// `Invalid` for the value, `Stale` where there is no login to change or the request itself says otherwise.
     pub fn set(&self, change: &Change) -> Result<()> {
-        let purpose = self.check(change)?;
-        self.login.settings.set_purpose(purpose);
+        match self.check(change)? {
+            Checked::Purpose(purpose) => self.login.settings.change(|values| values.purpose = purpose),
+            Checked::Schema(schema) => self.login.settings.change(|values| values.schema = schema),
+            Checked::Catalog => {}
+        }
         Ok(())
     }
 
-    fn check(&self, change: &Change) -> Result<Option<Purpose>> {
-        let Change { setting: setting @ Setting::Purpose, value } = change;
+    fn check(&self, change: &Change) -> Result<Checked> {
+        let Change { setting, value } = change;
         let refuse = |message: String, hint: &str| Err(Diagnostic::error(Kind::Stale, message).hint(hint));
-        match &self.request {
-            Some(Request { kept: false, .. }) => refuse(
-                format!("`{}` cannot be set: this call belongs to no session", setting.name()),
-                "log in with Handshake, as drivers do with user and password, or send the header `x-meshgate-purpose`",
-            ),
-            Some(Request { says_purpose: true, .. }) => refuse(
-                format!("`{}` cannot be set: this call says its purpose itself, and that wins", setting.name()),
-                "leave out the header `x-meshgate-purpose`, or change it instead",
-            ),
-            _ => setting::purpose(value.as_deref().unwrap_or_default(), &self.shared.current.get().snapshot().mesh),
+        match (&self.request, setting) {
+            (Some(Request { kept: false, .. }), _) => {
+                return refuse(
+                    format!("`{}` cannot be set: this call belongs to no session", setting.name()),
+                    "log in with Handshake, as drivers do with user and password, or send the header `x-meshgate-purpose`",
+                );
+            }
+            (Some(Request { says_purpose: true, .. }), Setting::Purpose) => {
+                return refuse(
+                    format!("`{}` cannot be set: this call says its purpose itself, and that wins", setting.name()),
+                    "leave out the header `x-meshgate-purpose`, or change it instead",
+                );
+            }
+            _ => {}
+        }
+        let text = value.as_deref().unwrap_or_default();
+        match setting {
+            Setting::Purpose => {
+                setting::purpose(text, &self.shared.current.get().snapshot().mesh).map(Checked::Purpose)
+            }
+            Setting::Catalog if text.is_empty() || text == self.catalog() => Ok(Checked::Catalog),
+            Setting::Catalog => Err(Diagnostic::error(Kind::Invalid, "there is no such catalog")
+                .hint(format!("the catalog is `{}`", self.catalog()))),
+            Setting::Schema if text.is_empty() => Ok(Checked::Schema(None)),
+            // What may not be known of is answered as what is not there.
+            Setting::Schema => {
+                let own = [information_schema::NAME, MeshSchema::NAME];
+                if own.contains(&text) || self.domains()?.iter().any(|domain| domain == text) {
+                    return Ok(Checked::Schema(Some(text.to_owned())));
+                }
+                Err(Diagnostic::error(Kind::Invalid, "there is no such schema")
+                    .hint("`SHOW SCHEMAS` lists the domains"))
+            }
         }
     }
 
@@ -261,7 +311,7 @@ impl Session {
     /// `Invalid` for the text, `NotFound` for names that do not exist for this principal, `Denied` for products that may be known of
     /// but not read, `Exhausted` for limits.
     pub async fn plan(&self, sql: &str) -> Result<Planned> {
-        self.plan_with(sql, None).await
+        self.plan_with(sql, None, self.schema()).await
     }
 
     /// The same statement with `values` for its parameters, in their order.
@@ -275,7 +325,7 @@ impl Session {
             return Err(Diagnostic::error(Kind::Exhausted, message)
                 .hint("bind less, or ask the operator about `limits.statement_bytes`"));
         }
-        self.plan_with(planned.sql(), Some(values)).await
+        self.plan_with(planned.sql(), Some(values), planned.bare().map(str::to_owned)).await
     }
 
     /// The same statement with the same values, planned under the view of today.
@@ -283,11 +333,13 @@ impl Session {
     /// # Errors
     /// Those of [`Self::plan`].
     pub async fn plan_again(&self, planned: &Planned) -> Result<Planned> {
-        self.plan_with(planned.sql(), planned.values().map(<[ScalarValue]>::to_vec)).await
+        let values = planned.values().map(<[ScalarValue]>::to_vec);
+        self.plan_with(planned.sql(), values, planned.bare().map(str::to_owned)).await
     }
 
-    async fn plan_with(&self, sql: &str, values: Option<Vec<ScalarValue>>) -> Result<Planned> {
-        let state = self.state();
+    /// `bare` is the schema of bare table names, which stays that of the time when a statement was first planned.
+    async fn plan_with(&self, sql: &str, values: Option<Vec<ScalarValue>>, bare: Option<String>) -> Result<Planned> {
+        let state = self.state().map(|state| state.with_schema(bare.as_deref()));
         let (generation, view) = (self.generation(), self.view());
         let (sql, limits) = (sql.to_owned(), self.shared.limits.clone());
         let planned = self.shared.planners.run(self.principal().name().as_str(), async move {
@@ -297,7 +349,7 @@ impl Session {
             }
         });
         let planned = planned.await?;
-        planned.changes().map_or(Ok(None), |change| self.check(change))?;
+        planned.changes().map_or(Ok(()), |change| self.check(change).map(|_| ()))?;
         Ok(planned)
     }
 
@@ -319,7 +371,7 @@ impl Session {
             return Err(Diagnostic::error(Kind::Invalid, "the statement has parameters without values")
                 .hint("prepare it, and bind a value for each"));
         }
-        let state = self.state()?;
+        let state = self.state()?.with_schema(planned.bare());
         let (planned, limits) = (planned.clone(), self.shared.limits.clone());
         let (execution, context) = self
             .shared
@@ -342,6 +394,13 @@ impl Session {
         }
         Ok(self.shared.view_state(generation, self.principal(), &text(purpose.as_ref())))
     }
+}
+
+/// A change that may be made.
+enum Checked {
+    Purpose(Option<Purpose>),
+    Catalog,
+    Schema(Option<String>),
 }
 
 fn text(purpose: Option<&Purpose>) -> String {

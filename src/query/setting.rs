@@ -11,15 +11,21 @@ use crate::name::Purpose;
 pub enum Setting {
     /// What the session says it is for: `context.purpose` of the policies.
     Purpose,
+    /// The catalog of bare names: the mesh, and no other.
+    Catalog,
+    /// The domain of bare table names.
+    Schema,
 }
 
 impl Setting {
-    pub const ALL: [Self; 1] = [Self::Purpose];
+    pub const ALL: [Self; 3] = [Self::Purpose, Self::Catalog, Self::Schema];
 
     /// As SQL and Flight session options spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Purpose => "meshgate.purpose",
+            Self::Catalog => "catalog",
+            Self::Schema => "schema",
         }
     }
 
@@ -45,15 +51,22 @@ pub struct Change {
 
 /// What one login has set; shared by its requests.
 #[derive(Debug, Default)]
-pub(in crate::query) struct Settings(RwLock<Option<Purpose>>);
+pub(in crate::query) struct Settings(RwLock<Values>);
+
+#[derive(Debug, Clone, Default)]
+pub(in crate::query) struct Values {
+    pub purpose: Option<Purpose>,
+    /// The SQL schema of bare table names.
+    pub schema: Option<String>,
+}
 
 impl Settings {
-    pub(in crate::query) fn purpose(&self) -> Option<Purpose> {
+    pub(in crate::query) fn now(&self) -> Values {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(in crate::query) fn set_purpose(&self, purpose: Option<Purpose>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = purpose;
+    pub(in crate::query) fn change(&self, change: impl FnOnce(&mut Values)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

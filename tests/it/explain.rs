@@ -44,9 +44,8 @@ async fn the_leaf_shows_its_policies_and_nothing_below() {
     assert_plan!(&mesh, "ana", "EXPLAIN ANALYZE SELECT count(*) FROM sales.orders WHERE amount > 15", @r"
     plan_type Utf8 | plan Utf8
     Plan with Metrics | ProjectionExec: expr=[count(Int64(1))@0 as count(*)]
-      AggregateExec: mode=Final, gby=[], aggr=[count(Int64(1))]
-        CoalescePartitionsExec
-          AggregateExec: mode=Partial, gby=[], aggr=[count(Int64(1))]
-            ProductScan: sales.orders policies=[analysts]
+      AggregateExec: mode=Single, gby=[], aggr=[count(Int64(1))]
+        CooperativeExec
+          ProductScan: sales.orders policies=[analysts]
     ");
 }

@@ -30,6 +30,7 @@ mod pruning;
 mod purpose;
 mod readme;
 mod schemas;
+mod sessions;
 mod slt;
 mod surface;
 mod tidy;

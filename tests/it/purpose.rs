@@ -137,12 +137,13 @@ async fn every_way_to_say_a_purpose_reaches_policy_and_goes_back() {
 
     assert_eq!(set(&mut ana, Some(text("fraud-detection"))).await.unwrap(), HashMap::new());
     assert_eq!(count(&mut ana).await, FRAUD);
-    assert_eq!(options(&mut ana).await, [("meshgate.purpose".to_owned(), Some(text("fraud-detection")))]);
+    let mesh = ("catalog".to_owned(), Some(text("mesh")));
+    assert_eq!(options(&mut ana).await, [mesh.clone(), ("meshgate.purpose".to_owned(), Some(text("fraud-detection")))]);
     let shown = "name Utf8 | value Utf8\nmeshgate.purpose | fraud-detection";
     assert_eq!(ana.fetch("SHOW meshgate.purpose").await.unwrap(), shown);
     assert_eq!(set(&mut ana, None).await.unwrap(), HashMap::new());
     assert_eq!(count(&mut ana).await, EVERYDAY);
-    assert_eq!(options(&mut ana).await, []);
+    assert_eq!(options(&mut ana).await, [mesh]);
     assert_eq!(ana.fetch("SHOW meshgate.purpose").await.unwrap(), "name Utf8 | value Utf8\nmeshgate.purpose | NULL");
 
     // At the login, for all of it, also when another statement sets something else.
@@ -295,11 +296,12 @@ async fn what_cannot_be_set_is_told_in_each_dialect() {
         &mut ana,
         HashMap::from([
             ("meshgate.purpose".to_owned(), wrong(Some(text("suport")))),
-            ("catalog".to_owned(), wrong(Some(text("mesh")))),
+            ("catalog".to_owned(), wrong(Some(text("other")))),
+            ("schema".to_owned(), wrong(Some(text("nosuch")))),
             ("datafusion.execution.batch_size".to_owned(), wrong(Some(OptionValue::Int64Value(1)))),
         ]),
     );
-    let expected = [("catalog", 1), ("datafusion.execution.batch_size", 1), ("meshgate.purpose", 2)];
+    let expected = [("catalog", 2), ("schema", 2), ("datafusion.execution.batch_size", 1), ("meshgate.purpose", 2)];
     let expected: HashMap<_, _> = expected.map(|(name, reason)| (name.to_owned(), reason)).into();
     assert_eq!(answer.await.unwrap(), expected);
     assert_eq!(set(&mut ana, Some(OptionValue::BoolValue(true))).await.unwrap().values().collect::<Vec<_>>(), [&2]);

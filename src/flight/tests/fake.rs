@@ -79,6 +79,10 @@ impl Statement for FakePlan {
         &self.parameters
     }
 
+    fn bare(&self) -> Option<&str> {
+        None
+    }
+
     fn is_bound(&self) -> bool {
         self.parameters.is_empty() || self.bound
     }
@@ -126,6 +130,10 @@ impl Door for Fake {
 
     fn catalog(&self) -> String {
         "mesh".to_owned()
+    }
+
+    fn schema(&self) -> Option<String> {
+        None
     }
 
     fn domains(&self) -> Result<Vec<String>> {

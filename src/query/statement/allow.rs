@@ -3,7 +3,7 @@
 use datafusion::sql::parser::{ExplainStatement, ResetStatement, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::{
     ContextModifier, Expr, Ident, ObjectName, Set, ShowStatementFilter, ShowStatementFilterPosition,
-    ShowStatementOptions, Statement as Ast, Value,
+    ShowStatementOptions, Statement as Ast, Use, Value,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -32,6 +32,7 @@ pub(super) fn first(token: &Token) -> Result<()> {
                 | Keyword::DESC
                 | Keyword::SET
                 | Keyword::RESET
+                | Keyword::USE
         )
     {
         return Ok(());
@@ -120,6 +121,10 @@ fn about(ast: Ast) -> Result<Statement> {
             Ok(Statement::Set(Change { setting, value: value(setting, &values)? }))
         }
         Ast::Set(_) => refuse("this form of `SET` is not answered"),
+        Ast::Use(Use::Object(name) | Use::Schema(name)) => match idents(&name)?.as_slice() {
+            [word] => Ok(Statement::Set(Change { setting: Setting::Schema, value: Some(folded(word)) })),
+            _ => refuse("`USE` takes the name of one domain"),
+        },
         Ast::ShowVariable { variable } => Ok(Statement::ShowSetting(setting(&variable)?)),
         Ast::ShowCreate { .. } => refuse("`SHOW CREATE` is not answered"),
         _ => refuse("this statement is not answered"),

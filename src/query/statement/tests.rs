@@ -124,10 +124,11 @@ fn the_purpose_can_be_set() {
     }
     let unknown = parsed("SET meshgate.porpose = 'a'").unwrap_err();
     assert_eq!((unknown.kind, unknown.message.as_str()), (Kind::Unsupported, "there is no setting `meshgate.porpose`"));
-    let hint = "did you mean `meshgate.purpose`? the settings of a session are: `meshgate.purpose`";
+    let hint =
+        "did you mean `meshgate.purpose`? the settings of a session are: `meshgate.purpose`, `catalog`, `schema`";
     assert_eq!(unknown.hints, [hint]);
     let unknown = parsed("SET datafusion.explain.show_statistics = true").unwrap_err();
-    assert_eq!(unknown.hints, ["the settings of a session are: `meshgate.purpose`"]);
+    assert_eq!(unknown.hints, ["the settings of a session are: `meshgate.purpose`, `catalog`, `schema`"]);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn everything_that_writes_or_reaches_out_is_refused_before_planning() {
         "GRANT SELECT ON sales.orders TO ana",
         "CALL f()",
         "ANALYZE TABLE sales.orders",
-        "USE hr",
+        "USE hr.people",
         "KILL 1",
         "ATTACH DATABASE 'x' AS y",
         "SELECT * INTO z FROM sales.orders",

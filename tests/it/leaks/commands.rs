@@ -181,7 +181,7 @@ async fn a_key_to_what_is_hidden_is_no_key() {
     const PLAIN: &str = "name: order_id, logicalType: integer, required: true,";
     let text = world(false, Condition::Equality, Source::Parquet);
     assert!(text.contains(PLAIN), "the column is there");
-    let keyed = format!("{PLAIN} relationships: [{{to: hr.employees.employee_id}}, {{to: orders.card_no}}],");
+    let keyed = format!("{PLAIN} relationships: [{{to: hr.salaries.employee_id}}, {{to: orders.card_no}}],");
     let served = Served::start(&text.replace(PLAIN, &keyed)).await;
     let (mut ana, mut dpo) = (Seat::take(&served, "ana").await, Seat::take(&served, "dpo").await);
     let keys = |table: &str| {
@@ -195,10 +195,10 @@ async fn a_key_to_what_is_hidden_is_no_key() {
     for door in COMMAND_DOORS.iter().filter(|door| door.name != "GetSchema") {
         assert_eq!((door.ask)(&mut ana, &keys("orders")).await, (door.ask)(&mut ana, &keys("nosuch")).await);
         assert_eq!(
-            (door.ask)(&mut ana, &to("hr", "employees")).await,
-            (door.ask)(&mut ana, &to("hr", "nosuchone")).await
+            (door.ask)(&mut ana, &to("hr", "salaries")).await,
+            (door.ask)(&mut ana, &to("hr", "nosuches")).await
         );
-        for asked in [keys("orders"), to("hr", "employees")] {
+        for asked in [keys("orders"), to("hr", "salaries")] {
             let owner = (door.ask)(&mut dpo, &asked).await;
             assert!(owner.contains("employee_id") && owner.contains("orders_order_id_fkey"), "{}: {owner}", door.name);
         }

@@ -26,8 +26,6 @@ const OPTIONS: &[&str] = &[
     "datafusion.sql_parser.dialect",
     "datafusion.runtime.memory_limit",
     "DATAFUSION.EXPLAIN.SHOW_STATISTICS",
-    "catalog",
-    "schema",
     "principal",
     "roles",
     "role",
@@ -57,7 +55,7 @@ async fn no_option_of_the_engine_or_of_identity_is_set() {
     }
     let kept = ana.act("GetSessionOptions", Vec::new()).await.unwrap().remove(0);
     let kept = GetSessionOptionsResult::decode(kept).unwrap().session_options;
-    assert!(kept.keys().all(|name| name.starts_with("meshgate.")), "{kept:?}");
+    assert!(kept.keys().all(|name| name == "catalog"), "{kept:?}");
     assert_eq!(ana.statement(plan).await, before);
     assert_eq!(ana.statement("SELECT * FROM sales.orders ORDER BY order_id").await, rows);
 }

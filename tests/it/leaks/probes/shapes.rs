@@ -47,7 +47,7 @@ pub const PROBES: &[Probe] = &[
     ),
     total(
         "D13c",
-        "SELECT order_id, rank() OVER (ORDER BY amount DESC) AS r, first_value(note) OVER (ORDER BY amount DESC) AS f FROM sales.orders ORDER BY order_id",
+        "SELECT order_id, rank() OVER (ORDER BY amount DESC) AS r, first_value(note) OVER (ORDER BY amount DESC, order_id) AS f FROM sales.orders ORDER BY order_id",
         Differs,
     ),
     total(
