@@ -19,8 +19,8 @@ test-rust:
 # `cargo test` has made the binary; `cargo build` would make every dependency again, with other features.
 test-clients:
 	cargo test --no-run
-	venv=$$(scripts/venv.sh) && \
-	    MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" "$$venv/bin/python" -m pytest -c tests/clients/pytest.ini tests/clients $(PYTEST)
+	venv=$$(scripts/venv.sh) && jdbc=$$(scripts/jdbc.sh) && \
+	    MESHGATE_JDBC="$$jdbc" MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" "$$venv/bin/python" -m pytest -c tests/clients/pytest.ini tests/clients $(PYTEST)
 
 compose-check:
 	scripts/compose-check.sh

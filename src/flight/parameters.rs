@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -20,10 +20,16 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 /// How long a client may take to send one row.
 const UPLOAD: Duration = Duration::from_secs(30);
 
-/// A nullable field for each parameter, in order. Where a place takes any type, text: drivers cannot bind to no type.
+/// A nullable field for each parameter, in order. Where a place takes any type, text: drivers cannot bind to no type. Times are in
+/// milliseconds: the JDBC driver (18.3.0) writes those whatever unit it is told.
 pub(in crate::flight) fn parameter_schema(types: &[Option<DataType>]) -> Schema {
     let field = |(at, of): (usize, &Option<DataType>)| {
-        let of = of.clone().filter(|of| *of != DataType::Null).unwrap_or(DataType::Utf8);
+        let of = match of {
+            None | Some(DataType::Null) => DataType::Utf8,
+            Some(DataType::Timestamp(_, zone)) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
+            Some(DataType::Time32(_) | DataType::Time64(_)) => DataType::Time32(TimeUnit::Millisecond),
+            Some(of) => of.clone(),
+        };
         Field::new(format!("${at}"), of, true)
     };
     Arc::unwrap_or_clone(wire_schema(&Schema::new((1..).zip(types).map(field).collect::<Vec<_>>())))
@@ -90,9 +96,12 @@ mod tests {
 
     #[test]
     fn the_schema_is_nullable_and_has_types_that_drivers_bind() {
-        let schema = parameter_schema(&[Some(DataType::Int64), None, Some(DataType::Utf8View), Some(DataType::Null)]);
-        let fields = [("$1", DataType::Int64), ("$2", DataType::Utf8), ("$3", DataType::Utf8), ("$4", DataType::Utf8)];
-        assert_eq!(schema, Schema::new(fields.map(|(name, of)| Field::new(name, of, true)).to_vec()));
+        let time = |unit| DataType::Timestamp(unit, Some("UTC".into()));
+        let types = [Some(DataType::Int64), None, Some(DataType::Utf8View), Some(time(TimeUnit::Microsecond))];
+        let schema = parameter_schema(&types);
+        let fields = [("$1", DataType::Int64), ("$2", DataType::Utf8), ("$3", DataType::Utf8)];
+        let fields = fields.into_iter().chain([("$4", time(TimeUnit::Millisecond))]);
+        assert_eq!(schema, Schema::new(fields.map(|(name, of)| Field::new(name, of, true)).collect::<Vec<_>>()));
     }
 
     #[test]

@@ -15,15 +15,20 @@ pub(in crate::flight) static SCHEMA: LazyLock<SchemaRef> =
 
 static ALL: LazyLock<Option<SqlInfoData>> = LazyLock::new(|| standard().build().ok());
 
-/// One row for each code that is asked for and known, all standard codes if none is asked for. Vendor codes would crash
-/// the JDBC driver, so there are none.
+/// Bulk ingestion, and in transactions: the JDBC driver before 16 does not know these numbers and fails on them.
+const YOUNG: [u32; 2] = [10, 11];
+
+/// One row for each code that is asked for and known; if none is asked for, all that every driver knows. Vendor codes would
+/// crash the JDBC driver, so there are none.
 pub(in crate::flight) fn answer(codes: &[u32]) -> Result<RecordBatch> {
     let broken = || Diagnostic::error(Kind::Internal, "the server's description could not be put together");
     let all = ALL.as_ref().ok_or_else(broken)?;
+    let every = (0..=576).filter(|code| codes.is_empty() && !YOUNG.contains(code));
     let known: Vec<u32> = codes
         .iter()
         .copied()
         .filter(|code| *code <= 576)
+        .chain(every)
         .collect::<std::collections::BTreeSet<_>>()
         .into_iter()
         .collect();
@@ -214,6 +219,9 @@ mod tests {
             expect.extend(ranges.iter().cloned().flatten().map(|code| (code, child)));
         }
         assert_eq!(expect.len(), 12 + 2 + 77, "0 to 11, 100 and 101, 500 to 576");
+        let all: Vec<u32> = (0..=576).collect();
+        assert_eq!(children(&answer(&all).unwrap()), expect);
+        expect.retain(|code, _| !YOUNG.contains(code));
         assert_eq!(children(&answer(&[]).unwrap()), expect);
     }
 
