@@ -33,16 +33,16 @@ impl Metadata {
             Command::CommandGetTableTypes(_) => Some(Self::TableTypes),
             Command::CommandGetPrimaryKeys(command) => Some(Self::PrimaryKeys(command.clone())),
             Command::CommandGetExportedKeys(command) => {
-                let to = Some(end(&command.catalog, &command.db_schema, &command.table));
+                let to = Some(end(command.catalog.as_ref(), command.db_schema.as_ref(), &command.table));
                 Some(Self::ForeignKeys(Ends { to, from: None }))
             }
             Command::CommandGetImportedKeys(command) => {
-                let from = Some(end(&command.catalog, &command.db_schema, &command.table));
+                let from = Some(end(command.catalog.as_ref(), command.db_schema.as_ref(), &command.table));
                 Some(Self::ForeignKeys(Ends { to: None, from }))
             }
             Command::CommandGetCrossReference(command) => Some(Self::ForeignKeys(Ends {
-                to: Some(end(&command.pk_catalog, &command.pk_db_schema, &command.pk_table)),
-                from: Some(end(&command.fk_catalog, &command.fk_db_schema, &command.fk_table)),
+                to: Some(end(command.pk_catalog.as_ref(), command.pk_db_schema.as_ref(), &command.pk_table)),
+                from: Some(end(command.fk_catalog.as_ref(), command.fk_db_schema.as_ref(), &command.fk_table)),
             })),
             Command::CommandGetXdbcTypeInfo(command) => Some(Self::XdbcTypeInfo(command.data_type)),
             Command::CommandGetSqlInfo(command) => Some(Self::SqlInfo(command.clone())),
@@ -82,8 +82,8 @@ impl Metadata {
     }
 }
 
-fn end(catalog: &Option<String>, db_schema: &Option<String>, table: &str) -> End {
-    End { catalog: catalog.clone(), db_schema: db_schema.clone(), table: table.to_owned() }
+fn end(catalog: Option<&String>, db_schema: Option<&String>, table: &str) -> End {
+    End { catalog: catalog.cloned(), db_schema: db_schema.cloned(), table: table.to_owned() }
 }
 
 pub(super) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch> {

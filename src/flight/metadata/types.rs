@@ -11,7 +11,9 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 
 static ALL: LazyLock<Option<XdbcTypeInfoData>> = LazyLock::new(|| {
     let mut types = XdbcTypeInfoDataBuilder::new();
-    all().into_iter().for_each(|of| types.append(of));
+    for of in all() {
+        types.append(of);
+    }
     types.build().ok()
 });
 
