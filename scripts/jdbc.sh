@@ -5,9 +5,15 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/scripts/need.sh"
 
-command -v java >/dev/null || need default-jdk-headless
-command -v javac >/dev/null || need default-jdk-headless
-command -v mvn >/dev/null || need maven
+for tool in java javac mvn; do
+    command -v "$tool" >/dev/null && continue
+    # Who tests at home may do without Java, and is told so; CI may not.
+    if [ "$(id -u)" != 0 ] && [ -z "${CI:-}" ]; then
+        echo "left out: the tests of the JDBC driver, since \`$tool\` is missing (packages default-jdk-headless and maven)" >&2
+        exit 0
+    fi
+    case $tool in mvn) need maven ;; *) need default-jdk-headless ;; esac
+done
 
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/meshgate/jdbc
 mkdir -p "$folder"
