@@ -7,6 +7,7 @@
 mod door;
 mod service;
 
+mod flights;
 mod handshake;
 mod metadata;
 mod parameters;

@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::encode::{self, Frames};
 use super::ending::Deadline;
+use super::flights::statement_of;
 use super::handshake::{bearer, token};
 use super::info::flight_info;
 use super::metadata::Metadata;
@@ -96,6 +97,10 @@ impl<D: Doors> Gateway<D> {
     async fn flight_info(&self, request: Request<FlightDescriptor>) -> Result<FlightInfo> {
         let door = self.login(request.metadata()).await?;
         let descriptor = request.into_inner();
+        if let Some(sql) = statement_of(&descriptor)? {
+            let planned = self.plan(&door, &sql).await?;
+            return self.info_of_plan(&door, sql, planned, descriptor);
+        }
         let command = command(&descriptor.cmd)?;
         if let Some(metadata) = Metadata::parse(&command) {
             // Metadata needs no seal: whoever sends the command is answered what they may know.
@@ -111,6 +116,10 @@ impl<D: Doors> Gateway<D> {
 
     async fn schema(&self, request: Request<FlightDescriptor>) -> Result<SchemaResult> {
         let door = self.login(request.metadata()).await?;
+        if let Some(sql) = statement_of(request.get_ref())? {
+            let schema = answered_schema::<D>(&self.plan(&door, &sql).await?);
+            return Ok(SchemaResult { schema: encode::schema_bytes(&schema)? });
+        }
         let command = command(&request.get_ref().cmd)?;
         let schema = match (Metadata::parse(&command), &command) {
             (Some(metadata), _) => encode::announced(&metadata.schema()),
@@ -264,7 +273,12 @@ impl<D: Doors> FlightService for Gateway<D> {
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.refuse(request.metadata(), "ListFlights is").await
+        let deadline = Deadline::of_client(request.metadata());
+        let flights = deadline.answer(async {
+            let door = self.login(request.metadata()).await?;
+            self.flights(&door, request.get_ref())
+        });
+        answer(flights.await.map(|flights| stream::iter(flights.into_iter().map(Ok)).boxed()))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {

@@ -18,6 +18,7 @@ mod demo;
 mod discover;
 mod ending;
 mod explain;
+mod flights;
 mod generate;
 mod harness;
 mod hostile;

@@ -1,7 +1,7 @@
 //! What a session is for: said in SQL, in a header, in a session option or at the login, it reaches policy, and what was
 //! decided for another purpose is not used.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -105,6 +105,7 @@ fn text(text: &str) -> OptionValue {
 async fn options(client: &mut Recorded) -> Vec<(String, Option<OptionValue>)> {
     let answer = act(client, "GetSessionOptions", Vec::new()).await.unwrap();
     let options = GetSessionOptionsResult::decode(answer.as_slice()).unwrap().session_options;
+    let options: BTreeMap<String, SessionOptionValue> = options.into_iter().collect();
     options.into_iter().map(|(name, value)| (name, value.option_value)).collect()
 }
 

@@ -58,10 +58,8 @@ async fn the_rest_of_the_surface_says_that_it_is_not_offered() {
     let put = stream::iter([FlightData::new().with_descriptor(ingest)]);
     let begin = Action::new("BeginTransaction", ActionBeginTransactionRequest {}.as_any().encode_to_vec());
     let codes = [
-        client.list_flights(with(Criteria::default(), ANA)).await.err(),
-        client.poll_flight_info(with(path.clone(), ANA)).await.err(),
-        client.get_flight_info(with(path.clone(), ANA)).await.err(),
-        client.get_schema(with(path, ANA)).await.err(),
+        client.list_flights(with(Criteria { expression: "x".into() }, ANA)).await.err(),
+        client.poll_flight_info(with(path, ANA)).await.err(),
         client.get_flight_info(with(substrait, ANA)).await.err(),
         client.do_put(with(put, ANA)).await.err(),
         client.do_exchange(with(stream::empty::<FlightData>(), ANA)).await.err(),
@@ -71,7 +69,7 @@ async fn the_rest_of_the_surface_says_that_it_is_not_offered() {
     for (at, status) in codes.into_iter().enumerate() {
         let status = status.unwrap();
         assert_eq!(status.code(), Code::Unimplemented, "call {at}: {status}");
-        assert!(status.message().ends_with("not offered"), "{}", status.message());
+        assert!(status.message().contains("not offered"), "{}", status.message());
     }
 }
 

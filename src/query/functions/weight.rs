@@ -6,7 +6,7 @@
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan};
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
@@ -156,9 +156,23 @@ impl Walk {
         });
         match (refused, walked) {
             (Some(refused), _) => Err(refused),
-            (None, Ok(_)) => Ok(Weight { depth: parts.depth.saturating_add(1), size: parts.size.saturating_add(1) }),
+            (None, Ok(_)) => {
+                let size = parts.size.saturating_mul(written_out(expr)).saturating_add(1);
+                Ok(Weight { depth: parts.depth.saturating_add(1), size })
+            }
             (None, Err(_)) => Err(Diagnostic::error(Kind::Internal, "an expression could not be measured")),
         }
+    }
+}
+
+/// How often an expression's parts are repeated when it is planned: `CUBE` of n columns is 2^n lists of them.
+fn written_out(expr: &Expr) -> u64 {
+    match expr {
+        Expr::GroupingSet(GroupingSet::Cube(columns)) => {
+            u32::try_from(columns.len()).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(u64::MAX)
+        }
+        Expr::GroupingSet(GroupingSet::Rollup(columns)) => columns.len() as u64 + 1,
+        _ => 1,
     }
 }
 
