@@ -4,22 +4,20 @@ use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::{Criteria, FlightDescriptor, FlightInfo};
 
 use super::wire_schema::wire_schema;
-use super::{Door as _, Doors, Gateway, encode};
+use super::{Door, encode};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::VisibleTable;
 
-impl<D: Doors> Gateway<D> {
-    /// A flight for each dataset that this login may read some cells of. Where its rows are is answered by GetFlightInfo, which plans.
-    ///
-    /// # Errors
-    /// `Unsupported` for criteria: the standard says nothing of their form.
-    pub(in crate::flight) fn flights(&self, door: &D::Door, criteria: &Criteria) -> Result<Vec<FlightInfo>> {
-        if !criteria.expression.is_empty() {
-            return Err(Diagnostic::error(Kind::Unsupported, "criteria are not offered")
-                .hint("list all flights, or use CommandGetTables with patterns"));
-        }
-        door.tables()?.iter().map(flight).collect()
+/// A flight for each dataset that this login may read some cells of. Where its rows are is answered by GetFlightInfo, which plans.
+///
+/// # Errors
+/// `Unsupported` for criteria: the standard says nothing of their form.
+pub(in crate::flight) fn flights(door: &impl Door, criteria: &Criteria) -> Result<Vec<FlightInfo>> {
+    if !criteria.expression.is_empty() {
+        return Err(Diagnostic::error(Kind::Unsupported, "criteria are not offered")
+            .hint("list all flights, or use CommandGetTables with patterns"));
     }
+    door.tables()?.iter().map(flight).collect()
 }
 
 fn flight(table: &VisibleTable) -> Result<FlightInfo> {

@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::encode::{self, Frames};
 use super::ending::Deadline;
-use super::flights::statement_of;
+use super::flights::{flights, statement_of};
 use super::handshake::{bearer, token};
 use super::info::flight_info;
 use super::metadata::Metadata;
@@ -274,11 +274,11 @@ impl<D: Doors> FlightService for Gateway<D> {
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
         let deadline = Deadline::of_client(request.metadata());
-        let flights = deadline.answer(async {
+        let listed = deadline.answer(async {
             let door = self.login(request.metadata()).await?;
-            self.flights(&door, request.get_ref())
+            flights(door.as_ref(), request.get_ref())
         });
-        answer(flights.await.map(|flights| stream::iter(flights.into_iter().map(Ok)).boxed()))
+        answer(listed.await.map(|listed| stream::iter(listed.into_iter().map(Ok)).boxed()))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
