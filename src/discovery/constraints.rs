@@ -7,61 +7,29 @@ use super::information_schema::{Cell, catalog_name, system_table};
 use super::tables::{VisibleTable, visible_tables};
 use crate::govern::{PrincipalView, SystemTable};
 
+/// What each constraint is called, and the table that it is on.
+const ON_TABLE: [&str; 6] =
+    ["constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name"];
+const KIND: [&str; 2] = ["constraint_type", "enforced"];
+const USAGE: [&str; 3] = ["column_name", "ordinal_position", "position_in_unique_constraint"];
+const REFERENCE: [&str; 9] = [
+    "constraint_catalog",
+    "constraint_schema",
+    "constraint_name",
+    "unique_constraint_catalog",
+    "unique_constraint_schema",
+    "unique_constraint_name",
+    "match_option",
+    "update_rule",
+    "delete_rule",
+];
+
 pub(super) fn tables(view: &Arc<PrincipalView>) -> [(&'static str, Arc<SystemTable>); 3] {
+    let (constraints, usage) = ([&ON_TABLE[..], &KIND].concat(), [&ON_TABLE[..], &USAGE].concat());
     [
-        (
-            "table_constraints",
-            system_table(
-                view,
-                &[
-                    "constraint_catalog",
-                    "constraint_schema",
-                    "constraint_name",
-                    "table_catalog",
-                    "table_schema",
-                    "table_name",
-                    "constraint_type",
-                    "enforced",
-                ],
-                table_constraints,
-            ),
-        ),
-        (
-            "key_column_usage",
-            system_table(
-                view,
-                &[
-                    "constraint_catalog",
-                    "constraint_schema",
-                    "constraint_name",
-                    "table_catalog",
-                    "table_schema",
-                    "table_name",
-                    "column_name",
-                    "ordinal_position",
-                    "position_in_unique_constraint",
-                ],
-                key_column_usage,
-            ),
-        ),
-        (
-            "referential_constraints",
-            system_table(
-                view,
-                &[
-                    "constraint_catalog",
-                    "constraint_schema",
-                    "constraint_name",
-                    "unique_constraint_catalog",
-                    "unique_constraint_schema",
-                    "unique_constraint_name",
-                    "match_option",
-                    "update_rule",
-                    "delete_rule",
-                ],
-                referential_constraints,
-            ),
-        ),
+        ("table_constraints", system_table(view, &constraints, table_constraints)),
+        ("key_column_usage", system_table(view, &usage, key_column_usage)),
+        ("referential_constraints", system_table(view, &REFERENCE, referential_constraints)),
     ]
 }
 
@@ -98,7 +66,7 @@ fn key_column_usage(view: &PrincipalView) -> Vec<Vec<Cell>> {
             }
         }
         for key in &table.foreign_keys {
-            let unique = tables.iter().find(|other| (&other.domain, &other.table) == (&key.domain, &key.table));
+            let unique = key.target(&tables);
             for ((at, column), target) in (1..).zip(&key.columns).zip(&key.targets) {
                 let there = unique.and_then(|other| (1..).zip(&other.primary_key).find(|(_, name)| *name == target));
                 add(&key.name(&table.table), column, at, there.map(|(at, _)| at));
@@ -115,11 +83,7 @@ fn referential_constraints(view: &PrincipalView) -> Vec<Vec<Cell>> {
     for table in &tables {
         for key in &table.foreign_keys {
             // Only where the key points to a primary key does the constraint there have a name.
-            let unique = tables
-                .iter()
-                .filter(|other| (&other.domain, &other.table) == (&key.domain, &key.table))
-                .find(|other| other.primary_key == key.targets)
-                .and_then(VisibleTable::primary_key_name);
+            let unique = key.unique_name(&tables);
             let known = unique.is_some();
             let told = |text: &str| Cell::Text(known.then(|| text.to_owned()));
             rows.push(vec![

@@ -51,6 +51,17 @@ impl ForeignKey {
     pub fn name(&self, table: &str) -> String {
         format!("{table}_{}_fkey", self.columns.join("_"))
     }
+
+    /// The table that it points to, among all that are visible in their order.
+    pub fn target<'a>(&self, tables: &'a [VisibleTable]) -> Option<&'a VisibleTable> {
+        let at = tables.binary_search_by(|table| (&table.domain, &table.table).cmp(&(&self.domain, &self.table)));
+        tables.get(at.ok()?)
+    }
+
+    /// The name of the primary key there, if that is what it points to.
+    pub fn unique_name(&self, tables: &[VisibleTable]) -> Option<String> {
+        self.target(tables).filter(|table| table.primary_key == self.targets)?.primary_key_name()
+    }
 }
 
 /// Every table the view may read, sorted by domain and name.

@@ -244,9 +244,12 @@ impl Session {
         let refuse = |message: String, hint: &str| Err(Diagnostic::error(Kind::Stale, message).hint(hint));
         match (&self.request, setting) {
             (Some(Request { kept: false, .. }), _) => {
+                let login = "log in with Handshake, as drivers do with user and password";
+                let header =
+                    if *setting == Setting::Purpose { ", or send the header `x-meshgate-purpose`" } else { "" };
                 return refuse(
                     format!("`{}` cannot be set: this call belongs to no session", setting.name()),
-                    "log in with Handshake, as drivers do with user and password, or send the header `x-meshgate-purpose`",
+                    &format!("{login}{header}"),
                 );
             }
             (Some(Request { says_purpose: true, .. }), Setting::Purpose) => {

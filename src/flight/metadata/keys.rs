@@ -110,10 +110,6 @@ pub(super) fn foreign(catalog: &str, tables: &[VisibleTable], ends: &Ends) -> Re
             pairs.map(move |((target, column), sequence)| (*table, *key, target, column, sequence))
         })
         .collect();
-    let unique = |key: &ForeignKey| {
-        let there = tables.iter().find(|table| (&table.domain, &table.table) == (&key.domain, &key.table))?;
-        there.primary_key_name().filter(|_| there.primary_key == key.targets)
-    };
     let rules = || Arc::new(UInt8Array::from(vec![NO_ACTION; rows.len()]));
     batch(
         &FOREIGN,
@@ -128,7 +124,7 @@ pub(super) fn foreign(catalog: &str, tables: &[VisibleTable], ends: &Ends) -> Re
             Arc::new(StringArray::from_iter_values(rows.iter().map(|(.., column, _)| column))),
             Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., sequence)| *sequence))),
             Arc::new(StringArray::from_iter_values(rows.iter().map(|(table, key, ..)| key.name(&table.table)))),
-            Arc::new(rows.iter().map(|(_, key, ..)| unique(key)).collect::<StringArray>()),
+            Arc::new(rows.iter().map(|(_, key, ..)| key.unique_name(tables)).collect::<StringArray>()),
             rules(),
             rules(),
         ],

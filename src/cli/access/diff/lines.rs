@@ -2,7 +2,6 @@
 
 use super::report::{Counts, DatasetChange};
 use crate::cli::output::grouped;
-
 use crate::govern::Shift;
 use crate::name::is_unseen;
 
