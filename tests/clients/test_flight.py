@@ -103,3 +103,12 @@ def test_what_is_not_offered_says_so(client):
     with pytest.raises(NotImplementedError):
         list(client.do_action(flight.Action("no-such-action", b""), options))
     assert client.get_flight_info(statement("select 1"), options).schema.names
+
+
+def test_a_dataset_is_listed_and_fetched_by_its_path(client):
+    options = login(client, "ana")
+    paths = [tuple(info.descriptor.path) for info in client.list_flights(options=options)]
+    assert (b"sales", b"orders") in paths and all(domain != b"hr" for domain, _ in paths)
+    info = client.get_flight_info(flight.FlightDescriptor.for_path("sales", "orders"), options)
+    table = client.do_get(info.endpoints[0].ticket, options).read_all()
+    assert table.num_rows > 0 and set(table["region"].to_pylist()) == {"EU"}
