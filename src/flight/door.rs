@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use crate::diagnostic::Result;
 use crate::discovery::VisibleTable;
 use crate::identity::Principal;
-use crate::query::{Change, Egress, Planned, Session, Sessions, Setting};
+use crate::query::{Change, Defaults, Egress, Planned, Session, Sessions, Setting};
 
 /// Opens a door for each login.
 pub trait Doors: Send + Sync + 'static {
@@ -25,15 +25,15 @@ pub trait Doors: Send + Sync + 'static {
 pub trait Door: Send + Sync + 'static {
     type Planned: Statement;
 
-    /// One request of this login, with the purpose that its header says; `kept` where the login outlives it.
-    fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>>;
+    /// One request of this login, with what its headers say; `kept` where the login outlives it.
+    fn request(&self, says: &[(Setting, &str)], kept: bool) -> Result<Arc<Self>>;
     fn principal(&self) -> &Principal;
     fn settings(&self) -> Vec<(Setting, String)>;
     fn set(&self, change: &Change) -> Result<()>;
     fn generation(&self) -> [u8; 32];
     fn view(&self) -> [u8; 32];
     fn catalog(&self) -> String;
-    fn schema(&self) -> Option<String>;
+    fn defaults(&self) -> Defaults;
     fn domains(&self) -> Result<Vec<String>>;
     fn tables(&self) -> Result<Vec<VisibleTable>>;
     async fn plan(&self, sql: &str) -> Result<Self::Planned>;
@@ -53,7 +53,7 @@ pub trait Statement: Clone + Send + Sync + 'static {
     fn view(&self) -> [u8; 32];
     fn parameters(&self) -> &[Option<DataType>];
     fn is_bound(&self) -> bool;
-    fn bare(&self) -> Option<&str>;
+    fn defaults(&self) -> &Defaults;
 }
 
 impl Doors for Sessions {
@@ -68,8 +68,8 @@ impl Doors for Sessions {
 impl Door for Session {
     type Planned = Planned;
 
-    fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>> {
-        Session::request(self, purpose, kept)
+    fn request(&self, says: &[(Setting, &str)], kept: bool) -> Result<Arc<Self>> {
+        Session::request(self, says, kept)
     }
 
     fn principal(&self) -> &Principal {
@@ -96,8 +96,8 @@ impl Door for Session {
         Session::catalog(self)
     }
 
-    fn schema(&self) -> Option<String> {
-        Session::schema(self)
+    fn defaults(&self) -> Defaults {
+        Session::defaults(self)
     }
 
     fn domains(&self) -> Result<Vec<String>> {
@@ -146,7 +146,7 @@ impl Statement for Planned {
         Planned::is_bound(self)
     }
 
-    fn bare(&self) -> Option<&str> {
-        Planned::bare(self)
+    fn defaults(&self) -> &Defaults {
+        Planned::defaults(self)
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::IpcWriteOptions;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::encode::{FlightDataEncoder, FlightDataEncoderBuilder};
 use arrow_flight::error::FlightError;
@@ -17,7 +19,7 @@ use tonic::Status;
 
 use super::status;
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::query::Egress;
+use crate::query::{ArrowCompression, Egress};
 
 /// The default receive limit of gRPC clients.
 const LARGEST_FRAME: usize = 4 * 1024 * 1024;
@@ -40,16 +42,20 @@ impl Described {
 }
 
 /// Frames of a result. Dropping them drops the query.
-pub(in crate::flight) fn stream(wire: SchemaRef, batches: BoxStream<'static, Result<Egress<RecordBatch>>>) -> Frames {
-    frames(wire, batches.map_ok(Egress::into_inner).boxed())
+pub(in crate::flight) fn stream(
+    wire: SchemaRef,
+    batches: BoxStream<'static, Result<Egress<RecordBatch>>>,
+    compression: ArrowCompression,
+) -> Frames {
+    frames(wire, batches.map_ok(Egress::into_inner).boxed(), compression)
 }
 
 /// Frames of a description.
 pub(in crate::flight) fn described(batch: Described) -> Frames {
-    frames(batch.0.schema(), stream::once(async move { Ok(batch.0) }).boxed())
+    frames(batch.0.schema(), stream::once(async move { Ok(batch.0) }).boxed(), ArrowCompression::None)
 }
 
-fn frames(wire: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Frames {
+fn frames(wire: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>, compression: ArrowCompression) -> Frames {
     let pieces = batches
         .flat_map(|batch| {
             let mut pieces = Vec::new();
@@ -60,7 +66,7 @@ fn frames(wire: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> 
             stream::iter(pieces)
         })
         .map_err(|error| FlightError::Tonic(Box::new(status::of(&error))));
-    encoder(wire, pieces)
+    encoder(wire, pieces, compression)
         .map(|frame| match frame {
             Ok(frame) if frame.encoded_len() > LARGEST_FRAME => Err(status::of(&too_large(None))),
             Ok(frame) => Ok(frame),
@@ -78,19 +84,30 @@ fn frames(wire: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> 
 fn encoder(
     wire: SchemaRef,
     batches: impl futures::Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
+    compression: ArrowCompression,
 ) -> FlightDataEncoder {
-    FlightDataEncoderBuilder::new().with_schema(wire).with_max_flight_data_size(usize::MAX).build(batches)
+    let method = match compression {
+        ArrowCompression::None => None,
+        ArrowCompression::Lz4 => Some(CompressionType::LZ4_FRAME),
+        ArrowCompression::Zstd => Some(CompressionType::ZSTD),
+    };
+    // Only the oldest metadata version refuses compression, and the default is the newest.
+    let options = IpcWriteOptions::default().try_with_compression(method).unwrap_or_default();
+    let encoder = FlightDataEncoderBuilder::new().with_schema(wire).with_options(options);
+    encoder.with_max_flight_data_size(usize::MAX).build(batches)
 }
 
 /// The schema as the encoder will send it: arrow-flight 59 turns a large list into a list, so what is announced
 /// is taken from the encoder and never from its input.
 pub(in crate::flight) fn announced(wire: &SchemaRef) -> SchemaRef {
-    encoder(SchemaRef::clone(wire), stream::empty()).known_schema().unwrap_or_else(|| SchemaRef::clone(wire))
+    encoder(SchemaRef::clone(wire), stream::empty(), ArrowCompression::None)
+        .known_schema()
+        .unwrap_or_else(|| SchemaRef::clone(wire))
 }
 
 /// A schema as one encapsulated IPC message.
 pub(in crate::flight) fn schema_bytes(schema: &Schema) -> Result<Bytes> {
-    let options = arrow::ipc::writer::IpcWriteOptions::default();
+    let options = IpcWriteOptions::default();
     let IpcMessage(bytes) = SchemaAsIpc::new(schema, &options)
         .try_into()
         .map_err(|_| Diagnostic::error(Kind::Internal, "the schema could not be encoded"))?;
@@ -173,7 +190,7 @@ mod tests {
 
     async fn encode(batch: RecordBatch) -> Vec<Result<FlightData, Status>> {
         let wire = batch.schema();
-        stream(wire, stream::iter([Ok(Egress::for_test(batch))]).boxed()).collect().await
+        stream(wire, stream::iter([Ok(Egress::for_test(batch))]).boxed(), ArrowCompression::None).collect().await
     }
 
     async fn rows(frames: Vec<Result<FlightData, Status>>) -> usize {
@@ -226,7 +243,8 @@ mod tests {
     #[tokio::test]
     async fn an_empty_result_still_has_a_schema() {
         let wire: SchemaRef = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
-        let frames: Vec<_> = stream(SchemaRef::clone(&wire), stream::empty().boxed()).collect().await;
+        let frames: Vec<_> =
+            stream(SchemaRef::clone(&wire), stream::empty().boxed(), ArrowCompression::None).collect().await;
         assert_eq!(frames.len(), 1);
         assert_eq!(Schema::try_from(frames[0].as_ref().unwrap()).unwrap(), *wire);
     }

@@ -1,4 +1,4 @@
-//! How a call ends that does not end by itself: at its deadline, or by a panic.
+//! How a call ends that does not end by itself: at its deadline, called off, or by a panic.
 //!
 //! The transport watches a client's deadline only until the first header, and never a result that is under way.
 
@@ -10,13 +10,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow_flight::FlightData;
+use futures::future::OptionFuture;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
+use super::cancel::{Fetch, cancelled};
 use super::encode::Frames;
 use super::status;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -64,22 +67,26 @@ impl Deadline {
         answered.unwrap_or_else(|_| Err(panicked()))
     }
 
-    /// The frames until the deadline or a panic, and then the error. At the deadline the work below ends even if nobody reads:
-    /// a client that stalls is not polled for.
-    pub(in crate::flight) fn bound(self, frames: Frames) -> Frames {
+    /// The frames until the deadline, until they are called off, or until a panic, and then the error. The work below ends even if
+    /// nobody reads: a client that stalls is not polled for.
+    pub(in crate::flight) fn bound(self, frames: Frames, fetch: Option<Fetch>) -> Frames {
         let frames = Arc::new(Mutex::new(Some(frames)));
-        let (tell, late) = oneshot::channel();
-        let timer = self.at.map(|at| {
+        let (tell, ended) = oneshot::channel();
+        let token = fetch.as_ref().map(Fetch::token);
+        let watch = (self.at.is_some() || token.is_some()).then(|| {
             let frames = Arc::clone(&frames);
             #[expect(clippy::disallowed_methods, reason = "the handle belongs to the stream and ends with it")]
             AbortOnDropHandle::new(tokio::spawn(async move {
-                sleep_until(at).await;
+                let why = tokio::select! {
+                    Some(()) = OptionFuture::from(self.at.map(sleep_until)) => self.passed(),
+                    Some(()) = OptionFuture::from(token.as_ref().map(CancellationToken::cancelled)) => cancelled(),
+                };
                 drop(take(&frames));
                 // The stream may be gone.
-                let _ = tell.send(());
+                let _ = tell.send(why);
             }))
         });
-        Bounded { frames, late: timer.is_some().then_some(late), deadline: self, _timer: timer }.boxed()
+        Bounded { frames, ended: watch.is_some().then_some(ended), fetch, _watch: watch }.boxed()
     }
 
     fn passed(self) -> Diagnostic {
@@ -126,30 +133,30 @@ fn take(frames: &Mutex<Option<Frames>>) -> Option<Frames> {
 
 /// A result under way.
 struct Bounded {
-    /// Taken by whoever ends it: the reader, the timer, a panic.
+    /// Taken by whoever ends it: the reader, the watch, a panic.
     frames: Arc<Mutex<Option<Frames>>>,
-    /// Resolves at the deadline; none where there is none, or when the end was told.
-    late: Option<oneshot::Receiver<()>>,
-    deadline: Deadline,
-    _timer: Option<AbortOnDropHandle<()>>,
+    /// Resolves with the reason when the frames are taken away; none where nobody will, or when the end was told.
+    ended: Option<oneshot::Receiver<Diagnostic>>,
+    fetch: Option<Fetch>,
+    _watch: Option<AbortOnDropHandle<()>>,
 }
 
 impl Stream for Bounded {
     type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(late) = &mut self.late
-            && let Poll::Ready(Ok(())) = late.poll_unpin(context)
+        if let Some(ended) = &mut self.ended
+            && let Poll::Ready(Ok(why)) = ended.poll_unpin(context)
         {
-            self.late = None;
-            return Poll::Ready(Some(Err(status::of(&self.deadline.passed()))));
+            self.end();
+            return Poll::Ready(Some(Err(status::of(&why))));
         }
         let polled = {
             let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
             match frames.as_mut() {
                 Some(frames) => catch_unwind(AssertUnwindSafe(|| frames.poll_next_unpin(context))),
-                // The timer has it and will say so.
-                None if self.late.is_some() => return Poll::Pending,
+                // The watch has it and will say so.
+                None if self.ended.is_some() => return Poll::Pending,
                 None => return Poll::Ready(None),
             }
         };
@@ -171,7 +178,8 @@ impl Stream for Bounded {
 impl Bounded {
     /// What was reserved is given back before the client has read the last frame.
     fn end(&mut self) {
-        self.late = None;
+        self.ended = None;
+        self.fetch = None;
         drop(take(&self.frames));
     }
 }
@@ -234,7 +242,7 @@ mod tests {
         let (short, long) = (Duration::from_secs(1), Duration::from_mins(1));
         for (client, limit, expect) in [("900m", long, "client"), ("2H", short, "1 seconds")] {
             let (frames, here) = endless();
-            let mut bound = Deadline::of_statement(&headers(client), limit).bound(frames);
+            let mut bound = Deadline::of_statement(&headers(client), limit).bound(frames, None);
             assert!(bound.next().await.unwrap().is_ok());
             tokio::time::sleep(Duration::from_millis(1_100)).await;
             let error = bound.next().await.unwrap().unwrap_err();
@@ -248,11 +256,11 @@ mod tests {
     #[tokio::test]
     async fn the_deadline_wakes_who_waits_and_ends_what_nobody_reads() {
         let waiting: Frames = stream::pending().boxed();
-        let mut bound = Deadline::of_client(&headers("50m")).bound(waiting);
+        let mut bound = Deadline::of_client(&headers("50m")).bound(waiting, None);
         assert_eq!(bound.next().await.unwrap().unwrap_err().code(), Code::DeadlineExceeded);
 
         let (frames, here) = endless();
-        let unread = Deadline::of_client(&headers("50m")).bound(frames);
+        let unread = Deadline::of_client(&headers("50m")).bound(frames, None);
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(!here.load(Ordering::SeqCst), "the work of a stalled client ended");
         drop(unread);
@@ -264,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_result_that_ends_in_time_is_left_alone() {
         let frames: Frames = stream::iter([Ok(FlightData::new()), Ok(FlightData::new())]).boxed();
-        let all: Vec<_> = Deadline::of_client(&headers("1H")).bound(frames).collect().await;
+        let all: Vec<_> = Deadline::of_client(&headers("1H")).bound(frames, None).collect().await;
         assert!(all.len() == 2 && all.iter().all(Result::is_ok));
     }
 
@@ -272,7 +280,7 @@ mod tests {
     async fn a_panic_ends_one_call_and_says_nothing_of_itself() {
         let frames: Frames =
             stream::iter([1, 2]).map(|n| if n == 1 { Ok(FlightData::new()) } else { panic!("secret {n}") }).boxed();
-        let all: Vec<_> = Deadline::of_client(&MetadataMap::new()).bound(frames).collect().await;
+        let all: Vec<_> = Deadline::of_client(&MetadataMap::new()).bound(frames, None).collect().await;
         let error = all[1].as_ref().unwrap_err();
         assert_eq!((all.len(), error.code()), (2, Code::Internal));
         assert!(!error.message().contains("secret"), "{error}");

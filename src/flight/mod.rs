@@ -7,6 +7,8 @@
 mod door;
 mod service;
 
+mod actions;
+mod cancel;
 mod flights;
 mod handshake;
 mod metadata;

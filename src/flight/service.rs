@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
-use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any, Command, ProstMessageExt,
-};
+use arrow_flight::sql::{Any, Command};
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
     PollInfo, PutResult, SchemaResult, Ticket,
@@ -20,16 +18,18 @@ use moka::sync::Cache;
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::actions::Acted;
+use super::cancel::{Fetch, Fetches};
 use super::encode::{self, Frames};
 use super::ending::Deadline;
 use super::flights::{flights, statement_of};
-use super::handshake::{bearer, token};
+use super::handshake::bearer;
 use super::info::flight_info;
 use super::metadata::Metadata;
 use super::prepared::Handles;
 use super::statement::{PlannedOf, answered_schema};
 use super::ticket::{self, Sealer, TicketId};
-use super::{Doors, session, status};
+use super::{Doors, actions, status};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::identity::{Authenticator, Tokens};
@@ -39,20 +39,17 @@ use crate::telemetry::Clock;
 /// The largest request. A statement of this size still arrives, so that what refuses it is `limits.statement_bytes`, in a sentence.
 const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
-const CREATE_PREPARED: &str = "CreatePreparedStatement";
-const CLOSE_PREPARED: &str = "ClosePreparedStatement";
-const SET_OPTIONS: &str = "SetSessionOptions";
-const GET_OPTIONS: &str = "GetSessionOptions";
-const CLOSE_SESSION: &str = "CloseSession";
-
 /// The Flight SQL service over one mesh.
 pub struct Gateway<D: Doors = Sessions> {
     pub(in crate::flight) doors: Arc<D>,
     pub(in crate::flight) authenticator: Arc<Authenticator>,
     pub(in crate::flight) tokens: Tokens<Arc<D::Door>>,
+    /// Sessions of callers that have no token.
+    pub(in crate::flight) cookies: Tokens<Arc<D::Door>>,
     pub(in crate::flight) sealer: Sealer,
     /// Plans that were announced and wait to be fetched; without an entry a ticket is planned again.
     pub(in crate::flight) pending: Cache<TicketId, PlannedOf<D>>,
+    pub(in crate::flight) fetches: Fetches,
     pub(in crate::flight) prepared: Handles<PlannedOf<D>>,
     /// How long the rows of one statement may take.
     statement: Duration,
@@ -81,9 +78,11 @@ impl<D: Doors> Gateway<D> {
         Self {
             doors,
             tokens: authenticator.tokens(),
+            cookies: authenticator.tokens(),
             authenticator,
             sealer: Sealer::new(ticket_key, life, clock.clone()),
             pending: Cache::builder().max_capacity(limits.pending_statements).time_to_live(life).build(),
+            fetches: Fetches::new(limits.pending_statements, life),
             prepared: Handles::new(clock),
             statement: Duration::from_secs(limits.statement_seconds),
         }
@@ -105,7 +104,7 @@ impl<D: Doors> Gateway<D> {
         if let Some(metadata) = Metadata::parse(&command) {
             // Metadata needs no seal: whoever sends the command is answered what they may know.
             let ticket = descriptor.cmd.clone();
-            return flight_info(&encode::announced(&metadata.schema()), ticket, descriptor);
+            return flight_info(&encode::announced(&metadata.schema()), ticket, None, descriptor);
         }
         match command {
             Command::CommandStatementQuery(command) => self.statement_info(&door, command, descriptor).await,
@@ -134,36 +133,26 @@ impl<D: Doors> Gateway<D> {
         Ok(SchemaResult { schema: encode::schema_bytes(&schema)? })
     }
 
-    async fn get(&self, request: Request<Ticket>) -> Result<Frames> {
+    /// Planning is the work of a poll; rows are made when they are fetched. So the first answer is the last.
+    async fn poll(&self, request: Request<FlightDescriptor>) -> Result<PollInfo> {
+        let info = self.flight_info(request).await?;
+        let expiration_time = info.endpoint.first().and_then(|endpoint| endpoint.expiration_time);
+        Ok(PollInfo { info: Some(info), flight_descriptor: None, progress: Some(1.0), expiration_time })
+    }
+
+    async fn get(&self, request: Request<Ticket>) -> Result<(Frames, Option<Fetch>)> {
         let door = self.login(request.metadata()).await?;
         let command = command(&request.get_ref().ticket).map_err(|_| ticket::unreadable())?;
         match (Metadata::parse(&command), &command) {
-            (Some(metadata), _) => Ok(encode::described(metadata.answer(door.as_ref())?)),
-            (None, Command::TicketStatementQuery(ticket)) => self.redeem(&door, &ticket.statement_handle).await,
-            (None, Command::CommandPreparedStatementQuery(command)) => self.run_prepared(&door, command).await,
+            (Some(metadata), _) => Ok((encode::described(metadata.answer(door.as_ref())?), None)),
+            (None, Command::TicketStatementQuery(ticket)) => {
+                let (frames, fetch) = self.redeem(&door, &ticket.statement_handle).await?;
+                Ok((frames, Some(fetch)))
+            }
+            (None, Command::CommandPreparedStatementQuery(command)) => {
+                Ok((self.run_prepared(&door, command).await?, None))
+            }
             _ => Err(ticket::unreadable()),
-        }
-    }
-
-    /// The bodies of the action's results.
-    async fn act(&self, request: Request<Action>) -> Result<Option<bytes::Bytes>> {
-        let door = self.login(request.metadata()).await?;
-        let token = token(request.metadata());
-        let action = request.get_ref();
-        match action.r#type.as_str() {
-            CREATE_PREPARED => {
-                let request: ActionCreatePreparedStatementRequest = body(action)?;
-                self.prepare(&door, request).await.map(Some)
-            }
-            CLOSE_PREPARED => {
-                let request: ActionClosePreparedStatementRequest = body(action)?;
-                self.close_prepared(&door, &request);
-                Ok(None)
-            }
-            SET_OPTIONS => session::set_options(door.as_ref(), action).map(Some),
-            GET_OPTIONS => Ok(Some(session::options(door.as_ref()))),
-            CLOSE_SESSION => Ok(Some(self.close_session(token.as_ref()))),
-            other => Err(status::not_offered(&format!("the action `{}` is", short(other)))),
         }
     }
 
@@ -183,23 +172,11 @@ pub(in crate::flight) fn command(bytes: &bytes::Bytes) -> Result<Command> {
     Command::try_from(any).map_err(|_| unreadable())
 }
 
-fn body<M: ProstMessageExt>(action: &Action) -> Result<M> {
-    let unreadable = || {
-        Diagnostic::error(Kind::Invalid, format!("the body of the action `{}` cannot be read", short(&action.r#type)))
-    };
-    let any = Any::decode(action.body.clone()).map_err(|_| unreadable())?;
-    any.unpack().ok().flatten().ok_or_else(unreadable)
-}
-
 pub(in crate::flight) fn no_command(command: &Command) -> Diagnostic {
     match command.type_url().rsplit(['/', '.']).next() {
-        Some(name) if !name.is_empty() => status::not_offered(&format!("the command `{}` is", short(name))),
+        Some(name) if !name.is_empty() => status::not_offered(&format!("the command `{}` is", status::short(name))),
         _ => status::not_offered("descriptors without a command are"),
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(64).collect()
 }
 
 fn answer<T>(result: Result<T>) -> Result<Response<T>, Status> {
@@ -243,33 +220,23 @@ impl<D: Doors> FlightService for Gateway<D> {
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let deadline = Deadline::of_statement(request.metadata(), self.statement);
-        answer(deadline.answer(self.get(request)).await.map(|frames| deadline.bound(frames)))
+        answer(deadline.answer(self.get(request)).await.map(|(frames, fetch)| deadline.bound(frames, fetch)))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
         let deadline = Deadline::of_client(request.metadata());
-        let bodies = deadline
-            .answer(self.act(request))
-            .await
-            .map(|body| stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed());
-        answer(bodies)
+        let Acted { body, cookie } = deadline.answer(self.act(request)).await.map_err(|error| status::of(&error))?;
+        let mut response = Response::new(stream::iter(body.map(|body| Ok(arrow_flight::Result { body }))).boxed());
+        if let Some(cookie) = cookie {
+            let header = cookie.parse().map_err(|_| Status::internal("the cookie is no header"))?;
+            response.metadata_mut().insert("set-cookie", header);
+        }
+        Ok(response)
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
         self.login(request.metadata()).await.map_err(|error| status::of(&error))?;
-        let offered = [
-            (
-                CREATE_PREPARED,
-                "Prepares a statement: ActionCreatePreparedStatementRequest to ActionCreatePreparedStatementResult",
-            ),
-            (CLOSE_PREPARED, "Closes a prepared statement: ActionClosePreparedStatementRequest, no result"),
-            (SET_OPTIONS, "Sets options of the session: SetSessionOptionsRequest to SetSessionOptionsResult"),
-            (GET_OPTIONS, "Tells the options of the session: GetSessionOptionsRequest to GetSessionOptionsResult"),
-            (CLOSE_SESSION, "Ends the session and its token: CloseSessionRequest to CloseSessionResult"),
-        ];
-        let types = offered
-            .map(|(name, description)| Ok(ActionType { r#type: name.to_owned(), description: description.to_owned() }));
-        Ok(Response::new(stream::iter(types).boxed()))
+        Ok(Response::new(stream::iter(actions::offered().map(Ok)).boxed()))
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
@@ -282,7 +249,8 @@ impl<D: Doors> FlightService for Gateway<D> {
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        self.refuse(request.metadata(), "PollFlightInfo is").await
+        let deadline = Deadline::of_client(request.metadata());
+        answer(deadline.answer(self.poll(request)).await)
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {

@@ -6,10 +6,11 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use prost::Message as _;
 
+use super::cancel::Fetch;
 use super::encode::{self, Frames};
 use super::info::flight_info;
 use super::ticket::Bound;
-use super::wire_schema::wire_schema;
+use super::wire_schema::schema_in;
 use super::{Door, Doors, Gateway, Statement as _, status};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::unmarked;
@@ -58,16 +59,18 @@ impl<D: Doors> Gateway<D> {
             schema: encode::schema_digest(&unmarked(&schema))?,
             sql,
             has_values: !planned.parameters().is_empty(),
-            bare: planned.bare().map(str::to_owned),
+            defaults: planned.defaults().planned(),
         };
         let id = bound.id;
-        let statement_handle = self.sealer.seal(door.principal().name().as_str(), bound)?;
+        let (sealed, expires_at) = self.sealer.seal(door.principal().name().as_str(), bound)?;
         self.pending.insert(id, planned);
-        flight_info(&schema, TicketStatementQuery { statement_handle }.as_any().encode_to_vec(), descriptor)
+        flight_info(&schema, statement_ticket(sealed), Some(expires_at), descriptor)
     }
 
-    pub(in crate::flight) async fn redeem(&self, door: &D::Door, sealed: &Bytes) -> Result<Frames> {
+    pub(in crate::flight) async fn redeem(&self, door: &D::Door, sealed: &Bytes) -> Result<(Frames, Fetch)> {
         let bound = self.sealer.open(door.principal().name().as_str(), sealed)?;
+        // From here on it can be called off, its planning included.
+        let fetch = self.fetches.begin(bound.id)?;
         let planned = match self.pending.get(&bound.id) {
             Some(planned) if planned.view() == door.view() => planned,
             // Contracts and policies are the same, the caller is not: other attributes, another purpose.
@@ -80,9 +83,12 @@ impl<D: Doors> Gateway<D> {
             }
             // Policy has changed: today's decides.
             Some(planned) => door.plan_again(&planned).await?,
-            None if bound.bare != door.schema() => {
-                return Err(Diagnostic::error(Kind::Stale, "the ticket was issued while another schema was set")
-                    .hint("send the statement again"));
+            None if bound.defaults != door.defaults().planned() => {
+                return Err(Diagnostic::error(
+                    Kind::Stale,
+                    "the ticket was issued while the session had other settings",
+                )
+                .hint("send the statement again"));
             }
             None if bound.has_values => {
                 return Err(Diagnostic::error(
@@ -101,19 +107,29 @@ impl<D: Doors> Gateway<D> {
             )
             .hint("send the statement again"));
         }
-        self.run(door, &planned).await
+        Ok((self.run(door, &planned).await?, fetch))
     }
 
     pub(in crate::flight) async fn run(&self, door: &D::Door, planned: &PlannedOf<D>) -> Result<Frames> {
-        let wire = wire_schema(planned.schema());
+        let wire = wire_of::<D>(planned);
         let batches = door.run(planned, SchemaRef::clone(&wire)).await?;
-        Ok(encode::stream(wire, batches))
+        Ok(encode::stream(wire, batches, door.defaults().compression))
     }
 }
 
 /// What GetFlightInfo, GetSchema and prepare answer, and DoGet sends.
 pub(in crate::flight) fn answered_schema<D: Doors>(planned: &PlannedOf<D>) -> SchemaRef {
-    encode::announced(&wire_schema(planned.schema()))
+    encode::announced(&wire_of::<D>(planned))
+}
+
+/// The columns that the batches of a result are rebuilt into.
+pub(in crate::flight) fn wire_of<D: Doors>(planned: &PlannedOf<D>) -> SchemaRef {
+    schema_in(planned.schema(), planned.defaults().types)
+}
+
+/// The bytes of a ticket that holds this sealed one.
+pub(in crate::flight) fn statement_ticket(statement_handle: Bytes) -> Vec<u8> {
+    TicketStatementQuery { statement_handle }.as_any().encode_to_vec()
 }
 
 /// # Errors

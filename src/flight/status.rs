@@ -63,6 +63,11 @@ pub(in crate::flight) fn not_offered(what: &str) -> Diagnostic {
     Diagnostic::error(Kind::Unsupported, format!("{what} not offered"))
 }
 
+/// A name that a client sent, as far as it is repeated.
+pub(in crate::flight) fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

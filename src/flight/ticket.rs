@@ -10,6 +10,7 @@ use prost::Message as _;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::proto::v1::Ticket;
+use crate::query::{ArrowTypes, Defaults};
 use crate::telemetry::Clock;
 
 const NONCE: usize = 24;
@@ -42,8 +43,8 @@ pub(in crate::flight) struct Bound {
     pub sql: String,
     /// Its parameters had values, which stay where they were bound.
     pub has_values: bool,
-    /// The schema of its bare table names.
-    pub bare: Option<String>,
+    /// What it took from its session.
+    pub defaults: Defaults,
 }
 
 impl Sealer {
@@ -52,17 +53,20 @@ impl Sealer {
         Self { cipher: XChaCha20Poly1305::new(Key::from_slice(&key)), life, clock }
     }
 
-    /// The bytes that a client is given.
-    pub(in crate::flight) fn seal(&self, principal: &str, bound: Bound) -> Result<Bytes> {
+    /// The bytes that a client is given, and the time in milliseconds since the Unix epoch after which they are refused.
+    pub(in crate::flight) fn seal(&self, principal: &str, bound: Bound) -> Result<(Bytes, i64)> {
+        let expires_at = self.clock.unix_millis_after(self.life);
         let ticket = Ticket {
             id: bound.id.to_vec(),
             view: bound.view.to_vec(),
             generation: bound.generation.to_vec(),
             sql: bound.sql,
             has_values: bound.has_values,
-            bare: bound.bare,
+            native_types: bound.defaults.types == ArrowTypes::Native,
+            bare: bound.defaults.schema,
+            time_zone: bound.defaults.time_zone,
             schema: bound.schema.to_vec(),
-            expires_at: self.clock.unix_millis_after(self.life),
+            expires_at,
             principal: principal.to_owned(),
         };
         let nonce: [u8; NONCE] = rand::random();
@@ -70,7 +74,7 @@ impl Sealer {
             .cipher
             .encrypt(XNonce::from_slice(&nonce), Payload { msg: &ticket.encode_to_vec(), aad: PURPOSE })
             .map_err(|_| Diagnostic::error(Kind::Internal, "the ticket could not be sealed"))?;
-        Ok([nonce.as_slice(), &sealed].concat().into())
+        Ok(([nonce.as_slice(), &sealed].concat().into(), expires_at))
     }
 
     /// What the ticket is bound to, if this principal may redeem it now.
@@ -79,15 +83,28 @@ impl Sealer {
     /// `Invalid` with one text for everything that is no ticket of this key, `Denied` for another principal's ticket,
     /// `Stale` for one that has expired.
     pub(in crate::flight) fn open(&self, principal: &str, sealed: &[u8]) -> Result<Bound> {
+        let ticket = self.owned(principal, sealed)?;
+        if ticket.expires_at <= self.clock.unix_millis() {
+            return Err(Diagnostic::error(Kind::Stale, "the ticket has expired").hint("send the statement again"));
+        }
+        bound(ticket).ok_or_else(unreadable)
+    }
+
+    /// The same for a ticket that may have expired since: what it began may still run.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`] but for `Stale`.
+    pub(in crate::flight) fn identify(&self, principal: &str, sealed: &[u8]) -> Result<Bound> {
+        bound(self.owned(principal, sealed)?).ok_or_else(unreadable)
+    }
+
+    fn owned(&self, principal: &str, sealed: &[u8]) -> Result<Ticket> {
         let ticket = self.decrypt(sealed).ok_or_else(unreadable)?;
         if ticket.principal != principal {
             return Err(Diagnostic::error(Kind::Denied, "the ticket was issued to another principal")
                 .hint("send the statement again under your own login"));
         }
-        if ticket.expires_at <= self.clock.unix_millis() {
-            return Err(Diagnostic::error(Kind::Stale, "the ticket has expired").hint("send the statement again"));
-        }
-        bound(ticket).ok_or_else(unreadable)
+        Ok(ticket)
     }
 
     fn decrypt(&self, sealed: &[u8]) -> Option<Ticket> {
@@ -105,7 +122,12 @@ fn bound(ticket: Ticket) -> Option<Bound> {
         schema: ticket.schema.try_into().ok()?,
         sql: ticket.sql,
         has_values: ticket.has_values,
-        bare: ticket.bare,
+        defaults: Defaults {
+            schema: ticket.bare,
+            time_zone: ticket.time_zone,
+            types: if ticket.native_types { ArrowTypes::Native } else { ArrowTypes::Plain },
+            ..Defaults::default()
+        },
     })
 }
 
@@ -127,7 +149,12 @@ mod tests {
             schema: [4; 32],
             sql: "select 'secret'".to_owned(),
             has_values: false,
-            bare: None,
+            defaults: Defaults {
+                schema: Some("sales".to_owned()),
+                time_zone: Some("UTC".to_owned()),
+                types: ArrowTypes::Native,
+                ..Defaults::default()
+            },
         }
     }
 
@@ -138,7 +165,7 @@ mod tests {
     #[test]
     fn a_ticket_opens_for_its_principal_on_every_gateway_with_the_key() {
         let clock = Clock::manual(0);
-        let sealed = sealer(&clock).seal("ana", bound()).unwrap();
+        let sealed = sealer(&clock).seal("ana", bound()).unwrap().0;
         assert_eq!(sealer(&clock).open("ana", &sealed).unwrap(), bound());
         assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"), "the statement is not readable");
 
@@ -149,7 +176,7 @@ mod tests {
     #[test]
     fn every_flipped_byte_is_refused_with_one_text() {
         let sealer = sealer(&Clock::manual(0));
-        let good = sealer.seal("ana", bound()).unwrap();
+        let good = sealer.seal("ana", bound()).unwrap().0;
         for at in 0..good.len() {
             let mut altered = good.to_vec();
             altered[at] ^= 1;
@@ -164,7 +191,7 @@ mod tests {
     fn another_principal_and_a_late_one_are_refused() {
         let clock = Clock::manual(0);
         let sealer = sealer(&clock);
-        let good = sealer.seal("ana", bound()).unwrap();
+        let good = sealer.seal("ana", bound()).unwrap().0;
         assert_eq!(sealer.open("bob", &good).unwrap_err().kind, Kind::Denied);
         clock.advance(Duration::from_secs(299));
         assert!(sealer.open("ana", &good).is_ok());

@@ -10,9 +10,8 @@ use tonic::{Request, Status, Streaming};
 
 use super::parameters;
 use super::service::{command, no_command};
-use super::statement::{answered_schema, outside_transactions};
-use super::wire_schema::wire_schema;
-use super::{Door as _, Doors, Gateway, Statement as _};
+use super::statement::{answered_schema, outside_transactions, wire_of};
+use super::{Door as _, Doors, Gateway};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// How long a client may take to say what it puts. It says so in its first message, with or without a schema.
@@ -50,7 +49,7 @@ impl<D: Doors> Gateway<D> {
             return Err(Diagnostic::error(Kind::Invalid, "the statement changes nothing, it answers rows")
                 .hint("run it as a query"));
         }
-        let mut batches = door.run(&planned, wire_schema(planned.schema())).await?;
+        let mut batches = door.run(&planned, wire_of::<D>(&planned)).await?;
         while batches.next().await.transpose()?.is_some() {}
         Ok(PutResult { app_metadata: DoPutUpdateResult { record_count: 0 }.encode_to_vec().into() })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UnionFields};
 
-use crate::query::EXPOSURE;
+use crate::query::{ArrowTypes, EXPOSURE};
 
 /// The schema under which a result travels: what every prepared statement, `FlightInfo`, `GetSchema` and stream declares.
 ///
@@ -14,11 +14,17 @@ use crate::query::EXPOSURE;
 /// nullability stay; metadata of schema and fields is dropped, since files bring it along and it tells of hidden columns. What
 /// `query` says of a column's masks stays.
 pub fn wire_schema(logical: &Schema) -> SchemaRef {
-    Arc::new(Schema::new(logical.fields().iter().map(column).collect::<Vec<_>>()))
+    schema_in(logical, ArrowTypes::Plain)
 }
 
-fn column(logical: &FieldRef) -> FieldRef {
-    let lowered = field(logical);
+/// The same in the types that a caller has asked for: `Native` leaves views, list views, short decimals and half floats as the engine
+/// has them, so that they need not be converted.
+pub(in crate::flight) fn schema_in(logical: &Schema, types: ArrowTypes) -> SchemaRef {
+    Arc::new(Schema::new(logical.fields().iter().map(|field| column(field, types)).collect::<Vec<_>>()))
+}
+
+fn column(logical: &FieldRef, types: ArrowTypes) -> FieldRef {
+    let lowered = field(logical, types);
     match logical.metadata().get(EXPOSURE) {
         Some(masks) => {
             let metadata = [(EXPOSURE.to_owned(), masks.clone())].into();
@@ -28,22 +34,34 @@ fn column(logical: &FieldRef) -> FieldRef {
     }
 }
 
-fn field(logical: &FieldRef) -> FieldRef {
-    let lowered = lower(logical.data_type());
+fn field(logical: &FieldRef, types: ArrowTypes) -> FieldRef {
+    let lowered = lower(logical.data_type(), types);
     let nullable = logical.is_nullable() && !matches!(lowered, DataType::Union(_, _));
     Arc::new(Field::new(logical.name(), lowered, nullable))
 }
 
-fn lower(logical: &DataType) -> DataType {
+fn lower(logical: &DataType, types: ArrowTypes) -> DataType {
+    let field = |inner| field(inner, types);
     match logical {
+        DataType::Utf8View
+        | DataType::BinaryView
+        | DataType::Float16
+        | DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
+            if types == ArrowTypes::Native =>
+        {
+            logical.clone()
+        }
+        DataType::ListView(item) if types == ArrowTypes::Native => DataType::ListView(field(item)),
+        DataType::LargeListView(item) if types == ArrowTypes::Native => DataType::LargeListView(field(item)),
         DataType::Utf8View => DataType::Utf8,
         DataType::BinaryView => DataType::Binary,
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }
-        DataType::Dictionary(_, value) => lower(value),
-        DataType::RunEndEncoded(_, values) => lower(values.data_type()),
+        DataType::Dictionary(_, value) => lower(value, types),
+        DataType::RunEndEncoded(_, values) => lower(values.data_type(), types),
         DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) | DataType::LargeListView(item) => {
             DataType::List(field(item))
         }
@@ -111,27 +129,29 @@ mod tests {
         all
     }
 
-    fn assert_plain(data_type: &DataType) {
-        let text = data_type.to_string();
-        for odd in ["View", "Dictionary", "RunEndEncoded", "Float16", "Decimal32", "Decimal64", "LargeList", "PARQUET"]
-        {
-            assert!(!text.contains(odd), "{text}");
-        }
-    }
+    const ODD: [&str; 5] = ["Dictionary", "RunEndEncoded", "LargeList(", "LargeList<", "PARQUET"];
+    const NATIVE: [&str; 4] = ["View", "Float16", "Decimal32", "Decimal64"];
 
     #[test]
     fn no_odd_type_remains_and_the_encoder_declares_the_same() {
-        for data_type in every_type() {
+        let both =
+            |data_type: DataType| [ArrowTypes::Plain, ArrowTypes::Native].map(|types| (data_type.clone(), types));
+        for (data_type, types) in every_type().into_iter().flat_map(both) {
             let logical =
                 Schema::new_with_metadata(vec![of(data_type)], HashMap::from([("pandas".to_owned(), "{}".to_owned())]));
-            let wire = wire_schema(&logical);
+            let wire = schema_in(&logical, types);
             assert!(wire.metadata().is_empty());
             assert!(wire.field(0).metadata().is_empty());
-            assert_plain(wire.field(0).data_type());
+            let text = wire.field(0).data_type().to_string();
+            assert!(ODD.iter().all(|odd| !text.contains(odd)), "{text}");
+            for native in NATIVE {
+                let kept = types == ArrowTypes::Native && logical.field(0).data_type().to_string().contains(native);
+                assert_eq!(text.contains(native), kept, "{text}");
+            }
             let encoder =
                 FlightDataEncoderBuilder::new().with_schema(Arc::clone(&wire)).build(futures::stream::empty());
             assert_eq!(encoder.known_schema().unwrap(), wire, "from {logical}");
-            assert_eq!(wire_schema(&wire), wire, "lowering twice changes nothing");
+            assert_eq!(schema_in(&wire, types), wire, "lowering twice changes nothing");
         }
     }
 

@@ -18,7 +18,7 @@ use super::access;
 use super::failure::diagnose;
 use super::marks::{marked, unmarked};
 use super::session::ViewState;
-use super::setting::{Change, Setting};
+use super::setting::{Change, Defaults, Setting};
 use super::statement::{self, Explain, Statement};
 use super::{functions, parameters};
 use crate::config::Limits;
@@ -44,8 +44,7 @@ struct Inner {
 /// What a statement takes besides its text, and what it was given.
 #[derive(Debug, Default)]
 struct Parameters {
-    /// The schema of its bare table names.
-    bare: Option<String>,
+    defaults: Defaults,
     types: Vec<Option<DataType>>,
     /// None until values are bound.
     values: Option<Vec<ScalarValue>>,
@@ -101,9 +100,9 @@ impl Planned {
         self.0.parameters.types.is_empty() || self.0.parameters.values.is_some()
     }
 
-    /// The schema in which its bare table names were looked up.
-    pub fn bare(&self) -> Option<&str> {
-        self.0.parameters.bare.as_deref()
+    /// What it took from its session.
+    pub fn defaults(&self) -> &Defaults {
+        &self.0.parameters.defaults
     }
 
     /// The text it was planned from.
@@ -131,7 +130,7 @@ pub(in crate::query) async fn plan(
     limits: &Limits,
 ) -> Result<Planned> {
     state.plannings.fetch_add(1, Ordering::Relaxed);
-    let bare = || state.bare().map(str::to_owned);
+    let defaults = || state.defaults.clone();
     let (parsed, explain) = match statement {
         Statement::Query(parsed) => (*parsed, None),
         Statement::Explain(Explain { analyze, verbose, format, query }) => {
@@ -144,10 +143,10 @@ pub(in crate::query) async fn plan(
                 state,
                 sql,
                 access::plan(state, *query).await?,
-                Parameters { bare: bare(), ..Parameters::default() },
+                Parameters { defaults: defaults(), ..Parameters::default() },
             );
         }
-        catalog => (describe(&state.view, &catalog, state.bare(), limits)?, None),
+        catalog => (describe(state, &catalog, limits)?, None),
     };
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
@@ -162,7 +161,7 @@ pub(in crate::query) async fn plan(
     }
     .map_err(|error| diagnose(&error))?;
     let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);
-    planned(state, sql, logical, Parameters { bare: bare(), types, values })
+    planned(state, sql, logical, Parameters { defaults: defaults(), types, values })
 }
 
 fn planned(state: &ViewState, sql: &str, logical: LogicalPlan, parameters: Parameters) -> Result<Planned> {
@@ -286,12 +285,8 @@ fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan,
 }
 
 /// SHOW and DESCRIBE as queries over `information_schema`.
-fn describe(
-    view: &PrincipalView,
-    statement: &Statement,
-    bare: Option<&str>,
-    limits: &Limits,
-) -> Result<ParsedStatement> {
+fn describe(state: &ViewState, statement: &Statement, limits: &Limits) -> Result<ParsedStatement> {
+    let view = &state.view;
     let sql = match statement {
         Statement::ShowTables { domain, like } => format!(
             "SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE {} AND {} \
@@ -310,7 +305,7 @@ fn describe(
         ),
         Statement::ShowColumns { table } => {
             let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error))?;
-            let table = in_schema(&table, bare);
+            let table = in_schema(&table, state.bare());
             check_name(view, &table)?;
             format!(
                 "SELECT column_name, data_type, is_nullable, remarks FROM information_schema.columns \
@@ -321,11 +316,11 @@ fn describe(
         }
         Statement::ShowSetting(setting) => {
             let value = match setting {
-                Setting::Purpose => Some(view.purpose()).filter(|purpose| !purpose.is_empty()),
-                Setting::Catalog => Some(view.generation().snapshot().mesh.name.as_str()),
-                Setting::Schema => bare,
+                Setting::Purpose => Some(view.purpose().to_owned()).filter(|purpose| !purpose.is_empty()),
+                Setting::Catalog => Some(view.generation().snapshot().mesh.name.clone()),
+                other => state.defaults.text(*other),
             };
-            let value = value.map(quoted);
+            let value = value.map(|text| quoted(&text));
             let value = value.unwrap_or_else(|| "CAST(NULL AS VARCHAR)".to_owned());
             format!("SELECT {} AS name, {value} AS value", quoted(setting.name()))
         }

@@ -19,7 +19,7 @@ use moka::sync::Cache;
 
 use super::deadline::Planners;
 use super::plan::{self, Planned};
-use super::setting::{self, Change, Setting, Settings, Values};
+use super::setting::{self, Change, Defaults, Setting, Settings, Values};
 use super::statement::{self, Statement};
 use super::{Egress, stream as rows};
 use crate::config::Limits;
@@ -54,22 +54,34 @@ struct Shared {
 pub(in crate::query) struct ViewState {
     pub view: Arc<PrincipalView>,
     pub state: SessionState,
+    pub defaults: Defaults,
     /// Statements planned so far, by all views.
     pub plannings: Arc<AtomicU64>,
 }
 
 impl ViewState {
-    /// The same view, with bare table names looked up in `schema`.
-    fn with_schema(self: Arc<Self>, schema: Option<&str>) -> Arc<Self> {
-        let Some(schema) = schema else { return self };
+    /// The same view, with what a session has set.
+    fn with(self: Arc<Self>, defaults: &Defaults) -> Arc<Self> {
+        if *defaults == Defaults::default() {
+            return self;
+        }
         let mut state = self.state.clone();
-        schema.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
-        Arc::new(Self { view: Arc::clone(&self.view), state, plannings: Arc::clone(&self.plannings) })
+        let options = state.config_mut().options_mut();
+        if let Some(schema) = &defaults.schema {
+            options.catalog.default_schema.clone_from(schema);
+        }
+        if defaults.time_zone.is_some() {
+            options.execution.time_zone.clone_from(&defaults.time_zone);
+            // Functions keep the zone they were made with; building gives them this one.
+            state = SessionStateBuilder::new_from_existing(state).build();
+        }
+        let (view, plannings) = (Arc::clone(&self.view), Arc::clone(&self.plannings));
+        Arc::new(Self { view, state, defaults: defaults.clone(), plannings })
     }
 
     /// The schema of bare table names, if there is one.
     pub(in crate::query) fn bare(&self) -> Option<&str> {
-        Some(self.state.config_options().catalog.default_schema.as_str()).filter(|schema| *schema != NO_DEFAULT_DOMAIN)
+        self.defaults.schema.as_deref()
     }
 }
 
@@ -120,7 +132,7 @@ impl Shared {
             .into();
             let catalog = Arc::new(MeshCatalog::new(Arc::clone(&view), system));
             let state = SessionStateBuilder::new_from_existing(self.base.clone()).with_catalog_list(catalog).build();
-            Arc::new(ViewState { view, state, plannings: Arc::clone(&self.plannings) })
+            Arc::new(ViewState { view, state, defaults: Defaults::default(), plannings: Arc::clone(&self.plannings) })
         })
     }
 }
@@ -162,42 +174,38 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
 const NO_DEFAULT_DOMAIN: &str = "no domain given";
 
 /// What all requests of one login share.
-struct Login {
-    principal: Principal,
-    settings: Settings,
+pub(in crate::query) struct Login {
+    pub principal: Principal,
+    pub settings: Settings,
 }
 
 /// What holds for one request, whatever another of the same login sets meanwhile.
-struct Request {
-    values: Values,
-    /// The purpose came with the request itself, not from the login.
-    says_purpose: bool,
+pub(in crate::query) struct Request {
+    pub values: Values,
+    /// What came with the request itself, not from the login.
+    pub said: Vec<Setting>,
     /// The login outlives the request, so there is something to set.
-    kept: bool,
+    pub kept: bool,
 }
 
 /// A login, or one request of it.
 pub struct Session {
     shared: Arc<Shared>,
-    login: Arc<Login>,
+    pub(in crate::query) login: Arc<Login>,
     /// None for the login itself, which always goes by what is set now.
-    request: Option<Request>,
+    pub(in crate::query) request: Option<Request>,
 }
 
 impl Session {
-    /// One request of this login: what is set now holds for it to its end. A purpose that came with the request wins over the
-    /// one that the login has set. `kept` says whether the login outlives the request.
-    ///
-    /// # Errors
-    /// `Invalid` for a purpose that is none.
-    pub fn request(&self, purpose: Option<&str>, kept: bool) -> Result<Arc<Self>> {
-        let says_purpose = purpose.is_some();
-        let mut values = self.login.settings.now();
-        if let Some(text) = purpose {
-            values.purpose = setting::purpose(text, &self.shared.current.get().snapshot().mesh)?;
-        }
-        let request = Some(Request { values, says_purpose, kept });
-        Ok(Arc::new(Self { shared: Arc::clone(&self.shared), login: Arc::clone(&self.login), request }))
+    /// The same login, for one request.
+    pub(in crate::query) fn for_request(&self, request: Request) -> Arc<Self> {
+        let (shared, login) = (Arc::clone(&self.shared), Arc::clone(&self.login));
+        Arc::new(Self { shared, login, request: Some(request) })
+    }
+
+    /// The mesh of today.
+    pub(in crate::query) fn generation_now(&self) -> Arc<Generation> {
+        self.shared.current.get()
     }
 
     pub fn principal(&self) -> &Principal {
@@ -209,91 +217,28 @@ impl Session {
         self.values().purpose
     }
 
-    /// The SQL schema that bare table names are looked up in, if one is set.
-    pub fn schema(&self) -> Option<String> {
-        self.values().schema
+    /// What statements take from this session besides its view.
+    pub fn defaults(&self) -> Defaults {
+        self.values().defaults
     }
 
-    fn values(&self) -> Values {
+    pub(in crate::query) fn values(&self) -> Values {
         self.request.as_ref().map_or_else(|| self.login.settings.now(), |request| request.values.clone())
-    }
-
-    /// What is set; the catalog always is.
-    pub fn settings(&self) -> Vec<(Setting, String)> {
-        let Values { purpose, schema } = self.values();
-        let set = purpose.map(|purpose| (Setting::Purpose, purpose.to_string()));
-        let schema = schema.map(|schema| (Setting::Schema, schema));
-        set.into_iter().chain([(Setting::Catalog, self.catalog())]).chain(schema).collect()
-    }
-
-    /// Changes the login, for its requests from now on.
-    ///
-    /// # Errors
-    /// `Invalid` for the value, `Stale` where there is no login to change or the request itself says otherwise.
-    pub fn set(&self, change: &Change) -> Result<()> {
-        match self.check(change)? {
-            Checked::Purpose(purpose) => self.login.settings.change(|values| values.purpose = purpose),
-            Checked::Schema(schema) => self.login.settings.change(|values| values.schema = schema),
-            Checked::Catalog => {}
-        }
-        Ok(())
-    }
-
-    fn check(&self, change: &Change) -> Result<Checked> {
-        let Change { setting, value } = change;
-        let refuse = |message: String, hint: &str| Err(Diagnostic::error(Kind::Stale, message).hint(hint));
-        match (&self.request, setting) {
-            (Some(Request { kept: false, .. }), _) => {
-                let login = "log in with Handshake, as drivers do with user and password";
-                let header =
-                    if *setting == Setting::Purpose { ", or send the header `x-meshgate-purpose`" } else { "" };
-                return refuse(
-                    format!("`{}` cannot be set: this call belongs to no session", setting.name()),
-                    &format!("{login}{header}"),
-                );
-            }
-            (Some(Request { says_purpose: true, .. }), Setting::Purpose) => {
-                return refuse(
-                    format!("`{}` cannot be set: this call says its purpose itself, and that wins", setting.name()),
-                    "leave out the header `x-meshgate-purpose`, or change it instead",
-                );
-            }
-            _ => {}
-        }
-        let text = value.as_deref().unwrap_or_default();
-        match setting {
-            Setting::Purpose => {
-                setting::purpose(text, &self.shared.current.get().snapshot().mesh).map(Checked::Purpose)
-            }
-            Setting::Catalog if text.is_empty() || text == self.catalog() => Ok(Checked::Catalog),
-            Setting::Catalog => Err(Diagnostic::error(Kind::Invalid, "there is no such catalog")
-                .hint(format!("the catalog is `{}`", self.catalog()))),
-            Setting::Schema if text.is_empty() => Ok(Checked::Schema(None)),
-            // What may not be known of is answered as what is not there.
-            Setting::Schema => {
-                let own = [information_schema::NAME, MeshSchema::NAME];
-                if own.contains(&text) || self.domains()?.iter().any(|domain| domain == text) {
-                    return Ok(Checked::Schema(Some(text.to_owned())));
-                }
-                Err(Diagnostic::error(Kind::Invalid, "there is no such schema")
-                    .hint("`SHOW SCHEMAS` lists the domains"))
-            }
-        }
     }
 
     /// Digest of the generation that is current now.
     pub fn generation(&self) -> [u8; 32] {
-        self.shared.current.get().digest()
+        self.generation_now().digest()
     }
 
     /// Digest of this session's view under the current generation: every input that evaluation can see.
     pub fn view(&self) -> [u8; 32] {
-        view_digest(&self.shared.current.get(), self.principal(), &text(self.purpose().as_ref()))
+        view_digest(&self.generation_now(), self.principal(), &text(self.purpose().as_ref()))
     }
 
     /// The SQL catalog's name.
     pub fn catalog(&self) -> String {
-        self.shared.current.get().snapshot().mesh.name.clone()
+        self.generation_now().snapshot().mesh.name.clone()
     }
 
     /// Domains of which this principal may read something, sorted.
@@ -314,7 +259,7 @@ impl Session {
     /// `Invalid` for the text, `NotFound` for names that do not exist for this principal, `Denied` for products that may be known of
     /// but not read, `Exhausted` for limits.
     pub async fn plan(&self, sql: &str) -> Result<Planned> {
-        self.plan_with(sql, None, self.schema()).await
+        self.plan_with(sql, None, self.defaults()).await
     }
 
     /// The same statement with `values` for its parameters, in their order.
@@ -328,7 +273,7 @@ impl Session {
             return Err(Diagnostic::error(Kind::Exhausted, message)
                 .hint("bind less, or ask the operator about `limits.statement_bytes`"));
         }
-        self.plan_with(planned.sql(), Some(values), planned.bare().map(str::to_owned)).await
+        self.plan_with(planned.sql(), Some(values), planned.defaults().clone()).await
     }
 
     /// The same statement with the same values, planned under the view of today.
@@ -337,12 +282,11 @@ impl Session {
     /// Those of [`Self::plan`].
     pub async fn plan_again(&self, planned: &Planned) -> Result<Planned> {
         let values = planned.values().map(<[ScalarValue]>::to_vec);
-        self.plan_with(planned.sql(), values, planned.bare().map(str::to_owned)).await
+        self.plan_with(planned.sql(), values, planned.defaults().clone()).await
     }
 
-    /// `bare` is the schema of bare table names, which stays that of the time when a statement was first planned.
-    async fn plan_with(&self, sql: &str, values: Option<Vec<ScalarValue>>, bare: Option<String>) -> Result<Planned> {
-        let state = self.state().map(|state| state.with_schema(bare.as_deref()));
+    async fn plan_with(&self, sql: &str, values: Option<Vec<ScalarValue>>, defaults: Defaults) -> Result<Planned> {
+        let state = self.state().map(|state| state.with(&defaults));
         let (generation, view) = (self.generation(), self.view());
         let (sql, limits) = (sql.to_owned(), self.shared.limits.clone());
         let planned = self.shared.planners.run(self.principal().name().as_str(), async move {
@@ -352,7 +296,7 @@ impl Session {
             }
         });
         let planned = planned.await?;
-        planned.changes().map_or(Ok(()), |change| self.check(change).map(|_| ()))?;
+        planned.changes().map_or(Ok(()), |change| self.may_set(change))?;
         Ok(planned)
     }
 
@@ -374,7 +318,7 @@ impl Session {
             return Err(Diagnostic::error(Kind::Invalid, "the statement has parameters without values")
                 .hint("prepare it, and bind a value for each"));
         }
-        let state = self.state()?.with_schema(planned.bare());
+        let state = self.state()?.with(planned.defaults());
         let (planned, limits) = (planned.clone(), self.shared.limits.clone());
         let (execution, context) = self
             .shared
@@ -391,19 +335,12 @@ impl Session {
     /// `Invalid` where the mesh has stopped to declare the purpose that is set.
     fn state(&self) -> Result<Arc<ViewState>> {
         let purpose = self.purpose();
-        let generation = self.shared.current.get();
+        let generation = self.generation_now();
         if let Some(purpose) = &purpose {
             setting::declared(purpose, &generation.snapshot().mesh)?;
         }
         Ok(self.shared.view_state(generation, self.principal(), &text(purpose.as_ref())))
     }
-}
-
-/// A change that may be made.
-enum Checked {
-    Purpose(Option<Purpose>),
-    Catalog,
-    Schema(Option<String>),
 }
 
 fn text(purpose: Option<&Purpose>) -> String {

@@ -16,7 +16,7 @@ const MESH: &str = include_str!("fixtures/regions.txt");
 const BASIC: &str = "Basic YW5hOmFuYQ";
 
 /// 2^25 rows that no test reads to the end, over build sides that reserve memory.
-fn endless() -> String {
+pub(crate) fn endless() -> String {
     let side = "(SELECT unnest(range(0, 4096)) AS n)";
     format!("SELECT a.order_id, '{}' AS filler FROM sales.orders a, {side} b, {side} c", "x".repeat(500))
 }
@@ -31,13 +31,8 @@ fn reserved(served: &Served) -> usize {
     served.mesh.sessions.engine().reserved_bytes()
 }
 
-async fn ticket(client: &mut Recorded, sql: &str) -> Ticket {
-    let info = client.client.execute(sql.to_owned(), None).await.unwrap();
-    info.endpoint[0].ticket.clone().unwrap()
-}
-
 /// Waits until nothing is reserved; a machine with other work on it is slow, the gateway is not.
-async fn released(served: &Served) -> Duration {
+pub(crate) async fn released(served: &Served) -> Duration {
     let start = Instant::now();
     while reserved(served) > 0 {
         assert!(start.elapsed() < Duration::from_secs(5), "{} bytes are still reserved", reserved(served));
@@ -46,7 +41,9 @@ async fn released(served: &Served) -> Duration {
     start.elapsed()
 }
 
-async fn last(mut stream: impl StreamExt<Item = Result<arrow::array::RecordBatch, FlightError>> + Unpin) -> Code {
+pub(crate) async fn last(
+    mut stream: impl StreamExt<Item = Result<arrow::array::RecordBatch, FlightError>> + Unpin,
+) -> Code {
     while let Some(batch) = stream.next().await {
         match batch {
             Ok(_) => {}
@@ -62,7 +59,7 @@ async fn a_statement_ends_at_the_gateways_limit() {
     let limits = Limits { statement_seconds: 1, partitions: 2, ..Limits::default() };
     let served = Served::start_with(MESH, limits).await;
     let mut ana = served.connect("ana").await;
-    let waiting = ticket(&mut ana, &endless()).await;
+    let waiting = ana.ticket(&endless()).await;
     let stream = ana.client.do_get(waiting).await.unwrap();
     assert_eq!(last(stream).await, Code::DeadlineExceeded);
     released(&served).await;
@@ -74,7 +71,7 @@ async fn a_client_that_stops_reading_holds_nothing_beyond_the_limit() {
     let limits = Limits { statement_seconds: 2, partitions: 2, ..Limits::default() };
     let served = Served::start_with(MESH, limits).await;
     let mut ana = served.connect("ana").await;
-    let waiting = ticket(&mut ana, &endless()).await;
+    let waiting = ana.ticket(&endless()).await;
     let mut stream = ana.client.do_get(waiting).await.unwrap();
     stream.next().await.unwrap().unwrap();
     assert!(reserved(&served) > 0, "the statement reserves something while it runs");
@@ -88,7 +85,7 @@ async fn a_clients_own_deadline_ends_its_calls() {
     let served = Served::start(MESH).await;
     let mut ana = served.connect("ana").await;
     let mut client = served.flight().await;
-    let waiting = ticket(&mut ana, &endless()).await;
+    let waiting = ana.ticket(&endless()).await;
     let mut request = Request::new(waiting);
     request.metadata_mut().insert("authorization", BASIC.parse().unwrap());
     request.set_timeout(Duration::from_secs(4));
@@ -109,7 +106,7 @@ async fn a_client_that_goes_gives_its_memory_back() {
     let served = Served::start(MESH).await;
     let mut ana = served.connect("ana").await;
     for _ in 0..3 {
-        let waiting = ticket(&mut ana, &endless()).await;
+        let waiting = ana.ticket(&endless()).await;
         let mut stream = ana.client.do_get(waiting).await.unwrap();
         stream.next().await.unwrap().unwrap();
         assert!(reserved(&served) > 0);
@@ -139,7 +136,7 @@ async fn a_statement_is_planned_once_where_it_was_announced_and_again_elsewhere(
     let stranger = Served::start(MESH).await;
     let sql = "SELECT order_id FROM sales.orders ORDER BY order_id";
     let (mut ana, mut elsewhere) = (here.connect("ana").await, there.connect("ana").await);
-    let waiting = ticket(&mut ana, sql).await;
+    let waiting = ana.ticket(sql).await;
     let get = async |client: &mut Recorded, ticket: Ticket| -> String {
         let batches: Vec<_> = client.client.do_get(ticket).await.unwrap().try_collect().await.unwrap();
         render(&batches)

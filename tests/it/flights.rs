@@ -3,28 +3,21 @@
 use arrow::datatypes::Schema;
 use arrow_flight::{Criteria, FlightDescriptor, FlightInfo, IpcMessage};
 use futures::TryStreamExt as _;
-use tonic::{Request, Status};
+use tonic::Status;
 
 use crate::harness::render;
 use crate::harness::wire::{Recorded, Served};
 
 const MESH: &str = include_str!("fixtures/regions.txt");
 
-fn asks<T>(who: &Recorded, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let bearer = format!("Bearer {}", who.client.token().unwrap());
-    request.metadata_mut().insert("authorization", bearer.parse().unwrap());
-    request
-}
-
 async fn listed(who: &mut Recorded) -> Vec<FlightInfo> {
-    let request = asks(who, Criteria::default());
+    let request = who.asks(Criteria::default());
     who.client.inner_mut().list_flights(request).await.unwrap().into_inner().try_collect().await.unwrap()
 }
 
 async fn info(who: &mut Recorded, path: &[&str]) -> Result<FlightInfo, Status> {
     let descriptor = FlightDescriptor::new_path(path.iter().map(|part| (*part).to_owned()).collect());
-    let request = asks(who, descriptor);
+    let request = who.asks(descriptor);
     who.client.inner_mut().get_flight_info(request).await.map(tonic::Response::into_inner)
 }
 

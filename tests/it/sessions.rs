@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use arrow_flight::Action;
 use futures::TryStreamExt as _;
 use meshgate::proto::v1::session_option_value::OptionValue;
 use meshgate::proto::v1::{
@@ -14,24 +13,17 @@ use crate::harness::wire::{Recorded, Served};
 
 const MESH: &str = include_str!("fixtures/regions.txt");
 
-async fn act(ana: &mut Recorded, name: &str, body: Vec<u8>) -> bytes::Bytes {
-    let mut request = tonic::Request::new(Action::new(name, body));
-    let bearer = format!("Bearer {}", ana.client.token().unwrap());
-    request.metadata_mut().insert("authorization", bearer.parse().unwrap());
-    let answers = ana.client.inner_mut().do_action(request).await.unwrap().into_inner();
-    answers.try_collect::<Vec<_>>().await.unwrap().remove(0).body
-}
-
 /// The names that could not be set.
 async fn set(ana: &mut Recorded, options: &[(&str, &str)]) -> Vec<String> {
     let value = |text: &str| SessionOptionValue { option_value: Some(OptionValue::StringValue(text.to_owned())) };
     let session_options: HashMap<_, _> = options.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect();
-    let answer = act(ana, "SetSessionOptions", SetSessionOptionsRequest { session_options }.encode_to_vec()).await;
+    let answer =
+        ana.act("SetSessionOptions", SetSessionOptionsRequest { session_options }.encode_to_vec()).await.unwrap();
     SetSessionOptionsResult::decode(answer).unwrap().errors.into_keys().collect()
 }
 
 async fn kept(ana: &mut Recorded) -> Vec<(String, String)> {
-    let answer = act(ana, "GetSessionOptions", Vec::new()).await;
+    let answer = ana.act("GetSessionOptions", Vec::new()).await.unwrap();
     let mut kept: Vec<(String, String)> = GetSessionOptionsResult::decode(answer)
         .unwrap()
         .session_options

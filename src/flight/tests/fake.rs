@@ -22,7 +22,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::VisibleTable;
 use crate::flight::{Door, Doors, Gateway, Statement};
 use crate::identity::{Authenticator, Principal, UsersFile};
-use crate::query::{Change, Egress, Setting};
+use crate::query::{Change, Defaults, Egress, Setting};
 use crate::telemetry::Clock;
 
 /// What tests watch and change.
@@ -60,6 +60,7 @@ pub(super) struct FakePlan {
     view: [u8; 32],
     parameters: Vec<Option<DataType>>,
     bound: bool,
+    defaults: Defaults,
 }
 
 impl Statement for FakePlan {
@@ -79,8 +80,8 @@ impl Statement for FakePlan {
         &self.parameters
     }
 
-    fn bare(&self) -> Option<&str> {
-        None
+    fn defaults(&self) -> &Defaults {
+        &self.defaults
     }
 
     fn is_bound(&self) -> bool {
@@ -100,8 +101,8 @@ impl Drop for Running {
 impl Door for Fake {
     type Planned = FakePlan;
 
-    /// Nothing here depends on a purpose.
-    fn request(&self, _purpose: Option<&str>, _kept: bool) -> Result<Arc<Self>> {
+    /// Nothing here depends on what is set.
+    fn request(&self, _says: &[(Setting, &str)], _kept: bool) -> Result<Arc<Self>> {
         Ok(Arc::new(Self { principal: self.principal.clone(), world: Arc::clone(&self.world) }))
     }
 
@@ -132,8 +133,8 @@ impl Door for Fake {
         "mesh".to_owned()
     }
 
-    fn schema(&self) -> Option<String> {
-        None
+    fn defaults(&self) -> Defaults {
+        Defaults::default()
     }
 
     fn domains(&self) -> Result<Vec<String>> {
@@ -159,6 +160,7 @@ impl Door for Fake {
             view: self.view(),
             parameters: vec![None; sql.matches('?').count()],
             bound: false,
+            defaults: Defaults::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use arrow_flight::sql::{
     CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes,
     CommandGetTables, CommandStatementIngest, CommandStatementSubstraitPlan, ProstMessageExt as _,
 };
-use arrow_flight::{Action, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use futures::{TryStreamExt as _, stream};
 use prost::Message as _;
 use tonic::Code;
@@ -52,19 +52,16 @@ async fn each_metadata_command_has_one_schema_wherever_it_is_asked() {
 async fn the_rest_of_the_surface_says_that_it_is_not_offered() {
     let served = serve().await;
     let mut client = served.flight().await;
-    let path = FlightDescriptor::new_path(vec!["sales".to_owned(), "orders".to_owned()]);
     let substrait = FlightDescriptor::new_cmd(CommandStatementSubstraitPlan::default().as_any().encode_to_vec());
     let ingest = FlightDescriptor::new_cmd(CommandStatementIngest::default().as_any().encode_to_vec());
     let put = stream::iter([FlightData::new().with_descriptor(ingest)]);
     let begin = Action::new("BeginTransaction", ActionBeginTransactionRequest {}.as_any().encode_to_vec());
     let codes = [
         client.list_flights(with(Criteria { expression: "x".into() }, ANA)).await.err(),
-        client.poll_flight_info(with(path, ANA)).await.err(),
         client.get_flight_info(with(substrait, ANA)).await.err(),
         client.do_put(with(put, ANA)).await.err(),
         client.do_exchange(with(stream::empty::<FlightData>(), ANA)).await.err(),
         client.do_action(with(begin, ANA)).await.err(),
-        client.do_action(with(Action::new("CancelFlightInfo", Vec::new()), ANA)).await.err(),
     ];
     for (at, status) in codes.into_iter().enumerate() {
         let status = status.unwrap();
@@ -82,13 +79,4 @@ async fn garbled_messages_are_the_callers_fault() {
     let get = client.do_get(with(Ticket::new(garbled()), ANA)).await.err().unwrap();
     let act = client.do_action(with(Action::new("CreatePreparedStatement", garbled()), ANA)).await.err().unwrap();
     assert_eq!([info.code(), get.code(), act.code()], [Code::InvalidArgument; 3]);
-}
-
-#[tokio::test]
-async fn only_actions_that_are_there_are_listed() {
-    let served = serve().await;
-    let listed = served.flight().await.list_actions(with(Empty {}, ANA)).await.unwrap().into_inner();
-    let names: Vec<String> = listed.map_ok(|action| action.r#type).try_collect().await.unwrap();
-    let sessions = ["SetSessionOptions", "GetSessionOptions", "CloseSession"];
-    assert_eq!(names, [&["CreatePreparedStatement", "ClosePreparedStatement"], sessions.as_slice()].concat());
 }

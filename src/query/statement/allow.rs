@@ -120,6 +120,10 @@ fn about(ast: Ast) -> Result<Statement> {
             let setting = setting(&idents(&variable)?)?;
             Ok(Statement::Set(Change { setting, value: value(setting, &values)? }))
         }
+        Ast::Set(Set::SetTimeZone { local: false, value: zone }) => {
+            let value = value(Setting::TimeZone, &[zone])?;
+            Ok(Statement::Set(Change { setting: Setting::TimeZone, value }))
+        }
         Ast::Set(_) => refuse("this form of `SET` is not answered"),
         Ast::Use(Use::Object(name) | Use::Schema(name)) => match idents(&name)?.as_slice() {
             [word] => Ok(Statement::Set(Change { setting: Setting::Schema, value: Some(folded(word)) })),
@@ -137,7 +141,9 @@ fn idents(name: &ObjectName) -> Result<Vec<Ident>> {
 }
 
 fn setting(words: &[Ident]) -> Result<Setting> {
-    Setting::parse(&words.iter().map(folded).collect::<Vec<_>>().join("."))
+    let name = words.iter().map(folded).collect::<Vec<_>>().join(".");
+    // `SHOW TIME ZONE` comes as two words.
+    if name == "time.zone" { Ok(Setting::TimeZone) } else { Setting::parse(&name) }
 }
 
 /// One text, or `DEFAULT`: an expression would have to be evaluated, and a list has no meaning.
@@ -155,8 +161,14 @@ fn value(setting: Setting, values: &[Expr]) -> Result<Option<String>> {
     match text {
         Some(text) => Ok(text),
         None => Err(Diagnostic::error(Kind::Invalid, format!("the value of `{}` must be one text", setting.name()))
-            .hint(format!("for example: `SET {} = 'fraud-detection'`, or `RESET {0}`", setting.name()))),
+            .hint(format!("for example: `SET {0} = '{1}'`, or `RESET {0}`", spelled(setting), setting.example()))),
     }
+}
+
+/// As SQL takes its name.
+fn spelled(setting: Setting) -> String {
+    let name = setting.name();
+    if name.contains('-') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 fn no_table() -> Diagnostic {

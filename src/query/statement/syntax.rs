@@ -91,4 +91,4 @@ pub(super) fn refuse<T>(what: &str) -> Result<T> {
 }
 
 pub(super) const OFFERED: &str = "it answers SELECT, VALUES, WITH, EXPLAIN, EXPLAIN ACCESS, SHOW TABLES, SHOW SCHEMAS, SHOW CATALOGS, SHOW COLUMNS, DESCRIBE, and SET, \
-     RESET and SHOW of `meshgate.purpose`, `catalog` and `schema`, and USE";
+     RESET and SHOW of the settings of a session, and USE";

@@ -8,6 +8,8 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
+use arrow_flight::{Action, Ticket};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use meshgate::config::{Auth, Limits};
 use meshgate::flight;
@@ -19,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 use super::{Fixture, Mesh, render};
 
@@ -153,6 +156,27 @@ impl Recorded {
 
     pub fn received(&self) -> Vec<u8> {
         self.bytes.lock().unwrap().clone()
+    }
+
+    /// A message under this login, for the bare protocol.
+    pub fn asks<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = format!("Bearer {}", self.client.token().unwrap());
+        request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        request
+    }
+
+    /// The body of an action's one result; empty where there is none.
+    pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Bytes, Status> {
+        let request = self.asks(Action::new(name, body));
+        let mut answers = self.client.inner_mut().do_action(request).await?.into_inner();
+        Ok(answers.message().await?.map(|result| result.body).unwrap_or_default())
+    }
+
+    /// Where the rows of a statement are.
+    pub async fn ticket(&mut self, sql: &str) -> Ticket {
+        let info = self.client.execute(sql.to_owned(), None).await.unwrap();
+        info.endpoint[0].ticket.clone().unwrap()
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) const DOORS: &[Door] = &[
     Door { name: "prepared statement", ask: |seat, sql| seat.prepared(sql).boxed() },
     Door { name: "prepared statement with a parameter", ask: |seat, sql| seat.bound(sql).boxed() },
     Door { name: "prepared handle as a ticket", ask: |seat, sql| seat.handle(sql).boxed() },
+    Door { name: "PollFlightInfo", ask: |seat, sql| seat.polled(sql).boxed() },
+    Door { name: "session by cookie", ask: |seat, sql| seat.by_cookie(sql).boxed() },
+    Door { name: "native types, compressed", ask: |seat, sql| seat.native(sql).boxed() },
     Door { name: "GetFlightInfo", ask: |seat, sql| seat.announced(sql).boxed() },
     Door { name: "GetSchema", ask: |seat, sql| seat.schema_of(sql).boxed() },
     Door { name: "EXPLAIN", ask: |seat, sql| seat.explained("EXPLAIN", sql).boxed() },
@@ -37,12 +40,22 @@ pub(crate) struct CommandDoor {
 
 pub(crate) const COMMAND_DOORS: &[CommandDoor] = &[
     CommandDoor { name: "GetFlightInfo and DoGet", ask: |seat, command| info_and_get(seat, command).boxed() },
+    CommandDoor { name: "PollFlightInfo and DoGet", ask: |seat, command| poll_and_get(seat, command).boxed() },
     CommandDoor { name: "GetSchema", ask: |seat, command| schema(seat, command).boxed() },
     CommandDoor { name: "the command as a ticket", ask: |seat, command| get(seat, command).boxed() },
 ];
 
 async fn info_and_get(seat: &mut Seat, command: &Any) -> String {
     let info = match seat.info(command).await {
+        Ok(info) => info,
+        Err(status) => return told(&status),
+    };
+    let rows = seat.get(ticket(&info)).await.unwrap_or_else(|status| told(&status));
+    format!("{}\n{rows}", info_text(&info))
+}
+
+async fn poll_and_get(seat: &mut Seat, command: &Any) -> String {
+    let info = match seat.poll(command).await {
         Ok(info) => info,
         Err(status) => return told(&status),
     };

@@ -11,10 +11,14 @@ use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
     Any, CommandPreparedStatementQuery, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
 };
-use arrow_flight::{Action, FlightData, FlightDescriptor, FlightInfo, IpcMessage, Ticket};
+use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor, FlightInfo, IpcMessage, Ticket};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use meshgate::client::{Client, Login, connect};
+use meshgate::proto::v1::session_option_value::OptionValue;
+use meshgate::proto::v1::{SessionOptionValue, SetSessionOptionsRequest};
 use meshgate::query::Session;
 use prost::Message;
 use secrecy::SecretString;
@@ -29,6 +33,9 @@ pub(crate) struct Seat {
     flight: FlightServiceClient<Channel>,
     shell: Client,
     token: String,
+    /// As Basic authorization says it.
+    password: String,
+    cookie: Option<String>,
     recorded: Recorded,
 }
 
@@ -46,7 +53,8 @@ impl Seat {
         let login = Login::Token(SecretString::from(token.clone()));
         let shell = connect(&format!("grpc://{address}"), &login, None).await.unwrap();
         let flight = FlightServiceClient::new(endpoint.connect().await.unwrap()).max_decoding_message_size(64 << 20);
-        Self { session: served.mesh.session(who), flight, shell, token, recorded }
+        let password = format!("Basic {}", STANDARD.encode(format!("{who}:{who}")));
+        Self { session: served.mesh.session(who), flight, shell, token, password, cookie: None, recorded }
     }
 
     /// Every byte that came from the server.
@@ -65,6 +73,17 @@ impl Seat {
         Ok(self.flight.get_flight_info(request).await?.into_inner())
     }
 
+    pub async fn poll(&mut self, command: &Any) -> Result<FlightInfo, Status> {
+        let request = self.asks(FlightDescriptor::new_cmd(command.encode_to_vec()));
+        let polled = self.flight.poll_flight_info(request).await?.into_inner();
+        assert_eq!(
+            (polled.progress, polled.flight_descriptor),
+            (Some(1.0), None),
+            "progress would tell of hidden rows"
+        );
+        Ok(polled.info.unwrap())
+    }
+
     pub async fn schema(&mut self, command: &Any) -> Result<String, Status> {
         let request = self.asks(FlightDescriptor::new_cmd(command.encode_to_vec()));
         let bytes = self.flight.get_schema(request).await?.into_inner().schema;
@@ -74,15 +93,7 @@ impl Seat {
     /// Rows, and where the batches were cut.
     pub async fn get(&mut self, ticket: impl Into<Bytes>) -> Result<String, Status> {
         let request = self.asks(Ticket::new(ticket));
-        let frames = self.flight.do_get(request).await?.into_inner();
-        let stream = FlightRecordBatchStream::new_from_flight_data(frames.map_err(FlightError::from));
-        let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(|error| match error {
-            FlightError::Tonic(status) => *status,
-            other => Status::unknown(other.to_string()),
-        })?;
-        let sizes: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
-        let metadata: Vec<_> = batches.first().map(|batch| batch.schema().metadata().clone()).into_iter().collect();
-        Ok(format!("{}\nbatches {sizes:?} metadata {metadata:?}", render(&batches)))
+        rows(self.flight.do_get(request).await?.into_inner()).await
     }
 
     pub async fn act(&mut self, name: &str, body: Vec<u8>) -> Result<Vec<Bytes>, Status> {
@@ -118,6 +129,86 @@ impl Seat {
             Err(status) => Err(status),
         };
         answer.unwrap_or_else(|status| told(&status))
+    }
+
+    pub async fn polled(&mut self, sql: &str) -> String {
+        let answer = match self.poll(&query(sql)).await {
+            Ok(info) => self.get(ticket(&info)).await,
+            Err(status) => Err(status),
+        };
+        answer.unwrap_or_else(|status| told(&status))
+    }
+
+    /// A password with each call, and a session that a cookie names.
+    pub async fn by_cookie(&mut self, sql: &str) -> String {
+        let answer = async {
+            if self.cookie.is_none() {
+                self.cookie = Some(self.begin_session().await?);
+            }
+            let request = self.in_session(FlightDescriptor::new_cmd(query(sql).encode_to_vec()));
+            let info = self.flight.get_flight_info(request).await?.into_inner();
+            let request = self.in_session(Ticket::new(ticket(&info)));
+            let frames = self.flight.do_get(request).await?.into_inner();
+            Ok::<_, Status>(format!("{}\n{}", info_text(&info), rows(frames).await?))
+        };
+        answer.await.unwrap_or_else(|status| told(&status))
+    }
+
+    async fn begin_session(&mut self) -> Result<String, Status> {
+        let value = SessionOptionValue { option_value: Some(OptionValue::StringValue("sales".to_owned())) };
+        let request = SetSessionOptionsRequest { session_options: [("schema".to_owned(), value)].into() };
+        let request = self.in_session(Action::new("SetSessionOptions", request.encode_to_vec()));
+        let response = self.flight.do_action(request).await?;
+        Ok(response.metadata().get("set-cookie").unwrap().to_str().unwrap().to_owned())
+    }
+
+    fn in_session<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", self.password.parse().unwrap());
+        self.cookie.iter().for_each(|cookie| drop(request.metadata_mut().insert("cookie", cookie.parse().unwrap())));
+        request
+    }
+
+    /// As an Arrow-native client asks: what is compressed is also compared by its length.
+    pub async fn native(&mut self, sql: &str) -> String {
+        fn in_native<T>(mut request: Request<T>) -> Request<T> {
+            request.metadata_mut().insert("arrow-types", "native".parse().unwrap());
+            request.metadata_mut().insert("arrow-compression", "zstd".parse().unwrap());
+            request
+        }
+        let answer = async {
+            let request = in_native(self.asks(FlightDescriptor::new_cmd(query(sql).encode_to_vec())));
+            let info = self.flight.get_flight_info(request).await?.into_inner();
+            let request = in_native(self.asks(Ticket::new(ticket(&info))));
+            let frames: Vec<FlightData> = self.flight.do_get(request).await?.into_inner().try_collect().await?;
+            let lengths: Vec<usize> = frames.iter().map(|frame| frame.data_body.len()).collect();
+            let rows = rows(futures::stream::iter(frames.into_iter().map(Ok))).await?;
+            Ok::<_, Status>(format!("{}\n{lengths:?}\n{rows}", info_text(&info)))
+        };
+        answer.await.unwrap_or_else(|status| told(&status))
+    }
+
+    /// ListFlights, as text.
+    pub async fn flights(&mut self) -> String {
+        let request = self.asks(Criteria::default());
+        let listed = match self.flight.list_flights(request).await {
+            Ok(listed) => listed.into_inner().try_collect::<Vec<FlightInfo>>().await,
+            Err(status) => Err(status),
+        };
+        let text = |info: &FlightInfo| format!("{:?} {}", info.flight_descriptor, info_text(info));
+        listed.map_or_else(|status| told(&status), |all| all.iter().map(text).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// A dataset by its path: its schema, where it is, and its rows.
+    pub async fn path(&mut self, path: [&str; 2]) -> String {
+        let descriptor = FlightDescriptor::new_path(path.map(str::to_owned).to_vec());
+        let answer = async {
+            let schema = self.flight.get_schema(self.asks(descriptor.clone())).await?.into_inner().schema;
+            let info = self.flight.get_flight_info(self.asks(descriptor)).await?.into_inner();
+            let rows = self.get(ticket(&info)).await?;
+            Ok::<_, Status>(format!("{}\n{}\n{rows}", schema_text(schema), info_text(&info)))
+        };
+        answer.await.unwrap_or_else(|status| told(&status))
     }
 
     /// Twice executed, as pools do.
@@ -216,6 +307,17 @@ impl Seat {
         let tables = self.shell.tables(domain, table).await.map_err(|error| error_text(&error));
         format!("{domains:?}\n{tables:?}")
     }
+}
+
+async fn rows(frames: impl Stream<Item = Result<FlightData, Status>> + Send + 'static) -> Result<String, Status> {
+    let stream = FlightRecordBatchStream::new_from_flight_data(frames.map_err(FlightError::from));
+    let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(|error| match error {
+        FlightError::Tonic(status) => *status,
+        other => Status::unknown(other.to_string()),
+    })?;
+    let sizes: Vec<usize> = batches.iter().map(RecordBatch::num_rows).collect();
+    let metadata: Vec<_> = batches.first().map(|batch| batch.schema().metadata().clone()).into_iter().collect();
+    Ok(format!("{}\nbatches {sizes:?} metadata {metadata:?}", render(&batches)))
 }
 
 pub(crate) fn query(sql: &str) -> Any {

@@ -31,6 +31,15 @@ pub(super) fn whole() -> bool {
     std::env::var("MESHGATE_MATRIX").is_ok_and(|value| value == "whole")
 }
 
+/// Of tables that `ana` may read, may know of, may not know of, and that nobody has.
+const PATHS: [[&str; 2]; 5] = [
+    ["sales", "orders"],
+    ["sales", "baskets"],
+    ["finance", "budgets"],
+    ["hr", "salaries"],
+    ["information_schema", "columns"],
+];
+
 type Place = (usize, usize, Share);
 type Asked = (&'static str, &'static Probe, usize);
 
@@ -132,6 +141,18 @@ impl Twins {
         }
     }
 
+    /// Datasets as flights, listed and addressed.
+    async fn flights(&mut self, who: &'static str) {
+        let [first, second] = self.seats(who, true);
+        let (one, other) = (first.flights().await, second.flights().await);
+        self.compare(&format!("ListFlights as {who}"), |_| false, Order::Total, &one, &other);
+        for path in PATHS {
+            let [first, second] = self.seats(who, path[0] == "sales");
+            let (one, other) = (first.path(path).await, second.path(path).await);
+            self.compare(&format!("{path:?} as {who}"), |words| path.contains(&words), Order::Any, &one, &other);
+        }
+    }
+
     async fn browse(&mut self, who: &'static str) {
         for (domain, table) in [(None, None), (Some("sales"), None), (Some("hr"), None), (Some("hr"), Some("salaries"))]
         {
@@ -192,6 +213,7 @@ async fn no_command_depends_on_what_policy_hides() {
         for command in commands::all() {
             twins.command(who, &command).await;
         }
+        twins.flights(who).await;
         twins.browse(who).await;
     }
     twins.scan();
