@@ -9,6 +9,7 @@
     reason = "a test that panics says what is wrong; tests start their own tasks"
 )]
 
+mod abandoned;
 mod acceptance;
 mod access;
 mod access_diff;

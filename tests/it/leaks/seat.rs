@@ -124,15 +124,17 @@ impl Seat {
     }
 
     pub async fn statement(&mut self, sql: &str) -> String {
-        let answer = match self.info(&query(sql)).await {
-            Ok(info) => self.get(ticket(&info)).await,
-            Err(status) => Err(status),
-        };
-        answer.unwrap_or_else(|status| told(&status))
+        let info = self.info(&query(sql)).await;
+        self.fetched(info).await
     }
 
     pub async fn polled(&mut self, sql: &str) -> String {
-        let answer = match self.poll(&query(sql)).await {
+        let info = self.poll(&query(sql)).await;
+        self.fetched(info).await
+    }
+
+    async fn fetched(&mut self, info: Result<FlightInfo, Status>) -> String {
+        let answer = match info {
             Ok(info) => self.get(ticket(&info)).await,
             Err(status) => Err(status),
         };
