@@ -14,6 +14,7 @@ mod access;
 mod access_diff;
 mod bad_input;
 mod callers;
+mod conversations;
 mod demo;
 mod discover;
 mod ending;
