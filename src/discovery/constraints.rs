@@ -1,5 +1,5 @@
-//! Keys as `information_schema` tells them: `table_constraints`, `key_column_usage`, `referential_constraints` of ISO/IEC 9075-11.
-//! Contracts declare them and nothing enforces them.
+//! Keys as `information_schema` tells them: `table_constraints`, `key_column_usage`, `referential_constraints` and
+//! `constraint_column_usage` of ISO/IEC 9075-11. Contracts declare them and nothing enforces them.
 
 use std::sync::Arc;
 
@@ -12,6 +12,16 @@ const ON_TABLE: [&str; 6] =
     ["constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name"];
 const KIND: [&str; 2] = ["constraint_type", "enforced"];
 const USAGE: [&str; 3] = ["column_name", "ordinal_position", "position_in_unique_constraint"];
+/// The columns that a constraint speaks of: its own of a primary key, those it points to of a foreign one.
+const COLUMN: [&str; 7] = [
+    "table_catalog",
+    "table_schema",
+    "table_name",
+    "column_name",
+    "constraint_catalog",
+    "constraint_schema",
+    "constraint_name",
+];
 const REFERENCE: [&str; 9] = [
     "constraint_catalog",
     "constraint_schema",
@@ -24,12 +34,13 @@ const REFERENCE: [&str; 9] = [
     "delete_rule",
 ];
 
-pub(super) fn tables(view: &Arc<PrincipalView>) -> [(&'static str, Arc<SystemTable>); 3] {
+pub(super) fn tables(view: &Arc<PrincipalView>) -> [(&'static str, Arc<SystemTable>); 4] {
     let (constraints, usage) = ([&ON_TABLE[..], &KIND].concat(), [&ON_TABLE[..], &USAGE].concat());
     [
         ("table_constraints", system_table(view, &constraints, table_constraints)),
         ("key_column_usage", system_table(view, &usage, key_column_usage)),
         ("referential_constraints", system_table(view, &REFERENCE, referential_constraints)),
+        ("constraint_column_usage", system_table(view, &COLUMN, constraint_column_usage)),
     ]
 }
 
@@ -97,6 +108,28 @@ fn referential_constraints(view: &PrincipalView) -> Vec<Vec<Cell>> {
                 "NO ACTION".into(),
                 "NO ACTION".into(),
             ]);
+        }
+    }
+    rows
+}
+
+fn constraint_column_usage(view: &PrincipalView) -> Vec<Vec<Cell>> {
+    let catalog = catalog_name(view);
+    let mut rows = Vec::new();
+    for table in &visible_tables(view) {
+        let mut add = |(domain, name, column): (&str, &str, &str), constraint: &str| {
+            let place = [&catalog, domain, name, column, &catalog, &table.domain, constraint];
+            rows.push(place.map(Cell::from).to_vec());
+        };
+        if let Some(name) = table.primary_key_name() {
+            for column in &table.primary_key {
+                add((&table.domain, &table.table, column), &name);
+            }
+        }
+        for key in &table.foreign_keys {
+            for target in &key.targets {
+                add((&key.domain, &key.table, target), &key.name(&table.table));
+            }
         }
     }
     rows

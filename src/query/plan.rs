@@ -298,10 +298,10 @@ fn describe(state: &ViewState, statement: &Statement, limits: &Limits) -> Result
             "SELECT schema_name FROM information_schema.schemata WHERE {} ORDER BY schema_name",
             matching("schema_name", like.as_deref()),
         ),
-        Statement::ShowCatalogs { like } => format!(
-            "SELECT * FROM (VALUES ({})) AS c(catalog_name) WHERE {}",
+        Statement::ShowCatalogs { column, like } => format!(
+            "SELECT * FROM (VALUES ({})) AS c({column}) WHERE {}",
             quoted(&view.generation().snapshot().mesh.name),
-            matching("catalog_name", like.as_deref()),
+            matching(column, like.as_deref()),
         ),
         Statement::ShowColumns { table } => {
             let table = object_name_to_table_reference(table.clone(), true).map_err(|error| diagnose(&error))?;

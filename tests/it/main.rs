@@ -16,6 +16,7 @@ mod access_diff;
 mod bad_input;
 mod callers;
 mod cancel;
+mod conversations;
 mod cookies;
 mod demo;
 mod discover;

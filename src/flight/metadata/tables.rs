@@ -69,7 +69,9 @@ pub(super) fn db_schemas(catalog: &str, domains: &[String], command: &CommandGet
 }
 
 pub(super) fn tables(catalog: &str, tables: &[VisibleTable], command: &CommandGetTables) -> Result<RecordBatch> {
-    let of_type = command.table_types.is_empty() || command.table_types.iter().any(|name| is_table(name));
+    // The ODBC driver sends one empty name where its caller names no type.
+    let mut types = command.table_types.iter().filter(|name| !name.is_empty()).peekable();
+    let of_type = types.peek().is_none() || types.any(|name| is_table(name));
     let wanted = |table: &&VisibleTable| {
         of_type
             && same(command.catalog.as_deref(), catalog)

@@ -116,6 +116,8 @@ fn tables_are_filtered_as_clients_ask() {
         (CommandGetTables { table_types: types(&["BASE TABLE", "table"]), ..all() }, &every),
         (CommandGetTables { table_types: types(&["VIEW", "TABLE"]), ..all() }, &every),
         (CommandGetTables { table_types: types(&["VIEW"]), ..all() }, &[]),
+        (CommandGetTables { table_types: types(&[""]), ..all() }, &every),
+        (CommandGetTables { table_types: types(&["", "VIEW"]), ..all() }, &[]),
     ] {
         assert_eq!(listed(&command), expect, "{command:?}");
     }

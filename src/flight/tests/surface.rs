@@ -4,7 +4,8 @@ use arrow::datatypes::Schema;
 use arrow_flight::sql::{
     ActionBeginTransactionRequest, Any, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas,
     CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes,
-    CommandGetTables, CommandStatementIngest, CommandStatementSubstraitPlan, ProstMessageExt as _,
+    CommandGetTables, CommandGetXdbcTypeInfo, CommandStatementIngest, CommandStatementSubstraitPlan,
+    ProstMessageExt as _,
 };
 use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use futures::{TryStreamExt as _, stream};
@@ -26,6 +27,7 @@ fn metadata_commands() -> Vec<Any> {
         CommandGetExportedKeys::default().as_any(),
         CommandGetImportedKeys::default().as_any(),
         CommandGetCrossReference::default().as_any(),
+        CommandGetXdbcTypeInfo::default().as_any(),
         CommandGetSqlInfo { info: Vec::new() }.as_any(),
     ]
 }

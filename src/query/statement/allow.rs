@@ -89,14 +89,18 @@ fn about(ast: Ast) -> Result<Statement> {
             external: false,
             show_options,
         } => Ok(Statement::ShowTables { domain: parent(&show_options)?, like: like(&show_options)? }),
-        Ast::ShowSchemas { terse: false, history: false, show_options }
-        | Ast::ShowDatabases { terse: false, history: false, show_options } => {
+        Ast::ShowSchemas { terse: false, history: false, show_options } => {
             no_parent(&show_options)?;
             Ok(Statement::ShowDomains { like: like(&show_options)? })
         }
         Ast::ShowCatalogs { terse: false, history: false, show_options } => {
             no_parent(&show_options)?;
-            Ok(Statement::ShowCatalogs { like: like(&show_options)? })
+            Ok(Statement::ShowCatalogs { column: "catalog_name", like: like(&show_options)? })
+        }
+        // Power BI goes on with what it finds as the catalog of `information_schema`.
+        Ast::ShowDatabases { terse: false, history: false, show_options } => {
+            no_parent(&show_options)?;
+            Ok(Statement::ShowCatalogs { column: "database_name", like: like(&show_options)? })
         }
         Ast::ShowColumns { extended: false, full: false, show_options } => {
             if like(&show_options)?.is_some() {

@@ -26,12 +26,13 @@ pub enum Statement {
         domain: Option<String>,
         like: Option<String>,
     },
-    /// `SHOW SCHEMAS` or `SHOW DATABASES`: the domains.
+    /// `SHOW SCHEMAS`: the domains.
     ShowDomains {
         like: Option<String>,
     },
-    /// `SHOW CATALOGS`
+    /// `SHOW CATALOGS`, or `SHOW DATABASES`, which calls its column otherwise.
     ShowCatalogs {
+        column: &'static str,
         like: Option<String>,
     },
     /// `SHOW COLUMNS FROM table` and `DESCRIBE table`.

@@ -79,8 +79,9 @@ fn show_and_describe_carry_what_they_name() {
         matches!(parsed("show tables from Sales like 'o%'"), Ok(Statement::ShowTables { domain: Some(d), like: Some(l) }) if d == "sales" && l == "o%")
     );
     assert!(matches!(parsed("SHOW SCHEMAS"), Ok(Statement::ShowDomains { like: None })));
-    assert!(matches!(parsed("SHOW DATABASES"), Ok(Statement::ShowDomains { like: None })));
-    assert!(matches!(parsed("SHOW CATALOGS"), Ok(Statement::ShowCatalogs { like: None })));
+    for (sql, name) in [("SHOW CATALOGS", "catalog_name"), ("SHOW DATABASES", "database_name")] {
+        assert!(matches!(parsed(sql), Ok(Statement::ShowCatalogs { column, like: None }) if column == name), "{sql}");
+    }
     for sql in
         ["SHOW COLUMNS FROM sales.orders", "SHOW COLUMNS IN sales.orders", "DESCRIBE sales.orders", "DESC sales.orders"]
     {

@@ -204,7 +204,8 @@ async fn a_key_to_what_is_hidden_is_no_key() {
         }
         assert!((door.ask)(&mut dpo, &keys("orders")).await.contains("card_no"));
     }
-    for table in ["table_constraints", "key_column_usage", "referential_constraints"] {
+    let told_of_keys = ["table_constraints", "key_column_usage", "referential_constraints", "constraint_column_usage"];
+    for table in told_of_keys {
         let sql = format!("SELECT * FROM information_schema.{table} WHERE constraint_name LIKE '%fkey'");
         let (told, owner) = (ana.statement(&sql).await, dpo.statement(&sql).await);
         assert!(!told.contains("fkey") && owner.contains("orders_order_id_fkey"), "{table}: {told}\n{owner}");

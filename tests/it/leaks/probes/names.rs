@@ -18,8 +18,9 @@ pub const PROBES: &[Probe] = &[
     any("D22k", "SHOW TABLES", Owner("salaries")),
     any("D22l", "SHOW TABLES LIKE '%alar%'", Owner("salaries")),
     any("D22m", "SHOW SCHEMAS", Owner("hr")),
-    any("D22n", "SHOW DATABASES LIKE 'h%'", Owner("hr")),
+    any("D22n", "SHOW SCHEMAS LIKE 'h%'", Owner("hr")),
     any("D22o", "SHOW CATALOGS", Shows("mesh")),
+    any("D22x", "SHOW DATABASES", Shows("mesh")),
     any("D22p", "SELECT count(*) FROM information_schema.columns WHERE column_name LIKE 'card%'", Owner("1")),
     any(
         "D22q",
