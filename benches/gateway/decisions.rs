@@ -15,14 +15,14 @@ use secrecy::SecretString;
 use crate::measure::{Times, micros, table};
 use crate::mesh::{PRINCIPALS, files};
 
-const NOW: i64 = 1_767_225_600_000;
+pub const NOW: i64 = 1_767_225_600_000;
 const ROUNDS: usize = 40;
 const RUNS: usize = 50;
 const CACHED_RUNS: usize = 500;
 
 /// Nothing is read in this bench.
 #[derive(Debug)]
-struct Nowhere;
+pub struct Nowhere;
 
 #[async_trait::async_trait]
 impl Open for Nowhere {

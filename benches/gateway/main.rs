@@ -1,4 +1,4 @@
-//! What the gateway costs. `cargo bench --bench gateway -- decisions egress queries` (all where none is named) prints Markdown tables;
+//! What the gateway costs. `cargo bench --bench gateway -- decisions browse egress queries` (all where none is named) prints Markdown tables;
 //! figures are for reading, no test looks at them. docs/PERFORMANCE.md says what each means.
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a bench that fails says why, prints figures, and opens the engine beside the gateway to compare with"
 )]
 
+mod browse;
 mod counting;
 mod decisions;
 mod egress;
@@ -24,6 +25,9 @@ fn main() {
     println!("{}\n", measure::machine());
     if asked("decisions") {
         decisions::run();
+    }
+    if asked("browse") {
+        browse::run();
     }
     if asked("egress") {
         egress::run();

@@ -10,7 +10,9 @@ mod registry;
 #[cfg(test)]
 pub(crate) mod reviewed;
 mod runtime;
+mod yielding;
 
 pub use private::PrivateSession;
 pub use rechunk::rechunked;
 pub use runtime::Engine;
+pub use yielding::Yielding;

@@ -1,6 +1,10 @@
 //! What may be encoded.
 
-use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -44,12 +48,33 @@ pub fn scrub(batch: &RecordBatch, wire: &SchemaRef) -> Result<Egress<RecordBatch
         .columns()
         .iter()
         .zip(wire.fields())
-        .map(|(column, field)| compact::rebuild(column, field.data_type()))
+        .map(|(column, field)| compact::rebuild(&scaled(column, field.data_type())?, field.data_type()))
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(SchemaRef::clone(wire), columns, &options)
         .map(Egress::scrubbed)
         .map_err(|_| differs())
+}
+
+/// The engine takes the scale of `round` from its second argument once that is folded, after the columns were announced.
+fn scaled(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let digits = |of: &DataType| match of {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
+        _ => None,
+    };
+    match (digits(column.data_type()), digits(to)) {
+        (Some(from), Some(announced)) if from != announced => {
+            let options = CastOptions { safe: false, ..CastOptions::default() };
+            cast_with_options(column, to, &options).map_err(|_| {
+                Diagnostic::error(Kind::Invalid, "a decimal of the result has more digits than its type")
+                    .hint("cast it to a type with more digits before the point")
+            })
+        }
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 fn differs() -> Diagnostic {
@@ -58,10 +83,8 @@ fn differs() -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, Int64Array, StringArray, StringViewArray};
-    use arrow::datatypes::{DataType, Field, Schema};
+    use arrow::array::{Decimal128Array, Int64Array, StringArray, StringViewArray};
+    use arrow::datatypes::{Field, Schema};
 
     use super::*;
 
@@ -103,6 +126,18 @@ mod tests {
                 assert!(!bytes.windows(hidden.len()).any(|window| window == hidden.as_bytes()), "`{hidden}` is left");
             }
         }
+    }
+
+    #[test]
+    fn decimals_have_the_digits_that_were_announced() {
+        let decimal = |value, precision, scale| -> ArrayRef {
+            Arc::new(Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale).unwrap())
+        };
+        let wire = wire(DataType::Decimal128(9, 4), true);
+        let scrubbed = scrub(&batch(true, decimal(125, 9, 1)), &wire).unwrap();
+        assert_eq!(scrubbed.get().column(0), &decimal(125_000, 9, 4));
+        let large = scrub(&batch(true, decimal(9_999_999, 9, 1)), &wire).unwrap_err();
+        assert_eq!(large.kind, Kind::Invalid);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::{Egress, stream as rows};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
-use crate::engine::Engine;
+use crate::engine::{Engine, Yielding};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
 use crate::name::Purpose;
@@ -167,6 +167,7 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .with_default_features()
         .with_table_functions(HashMap::new())
         .with_file_formats(Vec::new())
+        .with_physical_optimizer_rule(Arc::new(Yielding))
         .build()
 }
 
@@ -360,6 +361,6 @@ mod tests {
     #[test]
     fn client_sessions_are_optimized_by_the_reviewed_rules() {
         let engine = Engine::new(&Limits::default()).unwrap();
-        crate::engine::reviewed::assert_reviewed(&base_state(&engine, "mesh"));
+        crate::engine::reviewed::assert_reviewed(&base_state(&engine, "mesh"), &["Yielding"]);
     }
 }

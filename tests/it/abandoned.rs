@@ -4,11 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use arrow_flight::{CancelFlightInfoRequest, FlightInfo};
+use arrow_flight::CancelFlightInfoRequest;
 use futures::StreamExt as _;
 use prost::Message as _;
 use tokio::runtime::Handle;
+use tonic::Code;
 
+use crate::ending::last;
 use crate::harness::wire::{Recorded, Served};
 
 const MESH: &str = include_str!("fixtures/regions.txt");
@@ -32,9 +34,14 @@ const SHAPES: [(&str, &str); 14] = [
 ];
 
 fn sql(shape: &str) -> String {
-    let sides = "WITH side AS (SELECT unnest(range(0, 4096)) AS n), \
-                 big AS (SELECT a.n * 4096 + b.n AS k FROM side a, side b), \
-                 huge AS (SELECT a.n * 16777216 + b.n * 4096 + c.n AS k FROM side a, side b, side c)";
+    // Generators of rows are bounded, joins of rows that are there are not.
+    let values = (0..64).map(|n| format!("({n})")).collect::<Vec<_>>().join(", ");
+    let sides = format!(
+        "WITH few AS (SELECT n FROM (VALUES {values}) v(n)), \
+         side AS (SELECT a.n * 64 + b.n AS n FROM few a, few b), \
+         big AS (SELECT a.n * 4096 + b.n AS k FROM side a, side b), \
+         huge AS (SELECT a.n * 16777216 + b.n * 4096 + c.n AS k FROM side a, side b, side c)"
+    );
     if shape.starts_with("WITH") { shape.to_owned() } else { format!("{sides} {shape}") }
 }
 
@@ -48,25 +55,24 @@ fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Runs until it holds memory or has answered, ends it, and waits until nothing of it is left.
+/// Lets it work, ends it, and waits until nothing of it is left.
 async fn abandon(served: &Served, who: &mut Recorded, name: &str, sql: &str, end: End) -> Duration {
     let engine = served.mesh.sessions.engine();
     let before = tasks();
     let info = who.client.execute(sql.to_owned(), None).await.unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut stream = who.client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
-    let under_way = async {
-        while engine.reserved_bytes() == 0 && tasks() <= before {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
     tokio::select! {
         first = stream.next() => drop(first.unwrap().unwrap_or_else(|error| panic!("{name}: {error}"))),
-        () = under_way => {}
+        // Long enough to be in the midst of it.
+        () = tokio::time::sleep(Duration::from_millis(200)) => {}
     }
     let start = Instant::now();
     match end {
         End::Drop => drop(stream),
-        End::Cancel => call_off(who, info).await,
+        End::Cancel => {
+            who.act("CancelFlightInfo", CancelFlightInfoRequest::new(info).encode_to_vec()).await.unwrap();
+            assert_eq!(last(stream).await, Code::Cancelled, "{name}");
+        }
     }
     while engine.reserved_bytes() > 0 || engine.spill_files() > 0 || tasks() > before {
         let left = (engine.reserved_bytes(), engine.spill_files(), tasks(), before);
@@ -74,10 +80,6 @@ async fn abandon(served: &Served, who: &mut Recorded, name: &str, sql: &str, end
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     start.elapsed()
-}
-
-async fn call_off(who: &mut Recorded, info: FlightInfo) {
-    who.act("CancelFlightInfo", CancelFlightInfoRequest::new(info).encode_to_vec()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::demo::demo_mesh;
 
 /// Asked as `dpo`, who sees everything, and as `ana`, who is refused some and shown masks in others.
-const STATEMENTS: [&str; 72] = [
+const STATEMENTS: [&str; 73] = [
     "SELECT 1",
     "SELECT 1 AS a, 'x' AS b, NULL AS c, TRUE AS d, 1.5 AS e",
     "SELECT * FROM sales.customers",
@@ -46,6 +46,8 @@ const STATEMENTS: [&str; 72] = [
     "SELECT count(*) FILTER (WHERE region = 'EU') FROM sales.orders",
     "SELECT first_value(order_id ORDER BY order_id) FROM sales.orders",
     "SELECT approx_distinct(customer_id) FROM sales.orders",
+    // Its scale is known only once the cast is folded
+    "SELECT round(avg(amount), CAST(1 AS integer)) AS a FROM sales.orders",
     // Expressions
     "SELECT CASE WHEN amount > 100 THEN 'big' ELSE 'small' END FROM sales.orders",
     "SELECT CASE WHEN amount > 100 THEN 'big' END AS size FROM sales.orders",

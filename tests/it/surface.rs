@@ -3,8 +3,8 @@
 use arrow_flight::sql::{
     ActionBeginSavepointRequest, ActionBeginTransactionRequest, ActionCreatePreparedStatementRequest,
     ActionCreatePreparedSubstraitPlanRequest, ActionEndSavepointRequest, ActionEndTransactionRequest, Any,
-    CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery, CommandStatementSubstraitPlan,
-    CommandStatementUpdate, ProstMessageExt,
+    CommandGetTables, CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery,
+    CommandStatementSubstraitPlan, CommandStatementUpdate, ProstMessageExt,
 };
 use arrow_flight::{Action, Criteria, Empty, FlightData, FlightDescriptor, Ticket};
 use bytes::Bytes;
@@ -149,6 +149,51 @@ async fn what_is_too_large_is_refused_in_a_sentence() {
     let status = refusal(&mut ana, sql).await;
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
     assert!(status.message().contains("`body`"), "{status}");
+    assert_eq!(ana.fetch("SELECT 1 AS one").await.unwrap(), "one Int64\n1");
+}
+
+/// A token of 12 KB beside the properties of a driver is looked at; a header list of 64 KB is not even read.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_headers_are_read_and_huge_ones_are_refused() {
+    let served = Served::start(MESH).await;
+    let mut client = served.flight().await;
+    let asks = |bytes: usize| {
+        let mut request = Request::new(Empty {});
+        let token = format!("Bearer {}", "x".repeat(bytes));
+        request.metadata_mut().insert("authorization", token.parse().unwrap());
+        request
+    };
+    let large = client.list_actions(asks(12 << 10)).await.err().unwrap();
+    assert_eq!(large.code(), Code::Unauthenticated, "{large}");
+    assert!(large.message().contains("bearer token is not known"), "{large}");
+    // The transport answers by itself, with 431 in place of a status: the client makes one of it when it reads on.
+    let huge = match client.list_actions(asks(64 << 10)).await {
+        Ok(answer) => answer.into_inner().message().await.err(),
+        Err(status) => Some(status),
+    };
+    let huge = huge.expect("64 KB of headers were accepted");
+    assert_eq!(huge.code(), Code::Unknown, "{huge}");
+    assert!(huge.message().contains("431"), "{huge}");
+    client.list_actions(ana(Empty {})).await.unwrap();
+    assert_eq!(served.connect("ana").await.fetch("SELECT 1 AS one").await.unwrap(), "one Int64\n1");
+}
+
+/// pandas asks whether its statement is the name of a table.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_may_be_a_whole_statement() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    for pattern in ["%_\\".repeat(34_000), format!("SELECT '{}'", "x".repeat(100_000))] {
+        let command = CommandGetTables {
+            table_name_filter_pattern: Some(pattern),
+            include_schema: true,
+            ..CommandGetTables::default()
+        };
+        let info = ana.client.get_tables(command).await.unwrap();
+        let rows = ana.client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+        let rows: Vec<_> = rows.try_collect().await.unwrap();
+        assert_eq!(rows.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 0);
+    }
     assert_eq!(ana.fetch("SELECT 1 AS one").await.unwrap(), "one Int64\n1");
 }
 
