@@ -21,3 +21,4 @@ pub use marks::{EXPOSURE, unmarked};
 pub use plan::Planned;
 pub use session::{Session, Sessions};
 pub use setting::{ArrowCompression, ArrowTypes, Change, Defaults, Setting};
+pub use statement::{Family, escaped_functions};

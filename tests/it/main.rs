@@ -19,6 +19,7 @@ mod cancel;
 mod conversations;
 mod cookies;
 mod demo;
+mod dialect;
 mod discover;
 mod ending;
 mod explain;
