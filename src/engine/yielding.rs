@@ -1,20 +1,32 @@
 //! Joins that can be ended.
 //!
 //! A task is ended where it waits. Leaves of the engine wait now and then on purpose, but a join makes many batches of one that it has
-//! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile. Each batch of such
-//! an operator is counted like one of a leaf.
+//! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile.
 
+use std::any::type_name;
+use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 
+use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
-use datafusion::error::Result;
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
+use futures::stream::{Stream, StreamExt as _, poll_fn};
 
-/// Makes operators that answer more batches than they read wait now and then.
+/// Batches between two waits: what is done with one of them above may be slow.
+const BATCHES: u32 = 4;
+
+/// Makes operators that answer more batches than they read wait now and then. It stands last among the rules, so that none has to see
+/// through what it puts into a plan.
 #[derive(Debug)]
 pub struct Yielding;
 
@@ -22,11 +34,7 @@ impl PhysicalOptimizerRule for Yielding {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
             let multiplies = node.children().len() > 1 || node.is::<UnnestExec>();
-            Ok(if multiplies {
-                Transformed::yes(Arc::new(CooperativeExec::new(node)) as _)
-            } else {
-                Transformed::no(node)
-            })
+            Ok(if multiplies { Transformed::yes(Arc::new(YieldingExec(node)) as _) } else { Transformed::no(node) })
         })
         .data()
     }
@@ -37,5 +45,99 @@ impl PhysicalOptimizerRule for Yielding {
 
     fn schema_check(&self) -> bool {
         true
+    }
+}
+
+/// Its input, with waits.
+#[derive(Debug)]
+struct YieldingExec(Arc<dyn ExecutionPlan>);
+
+impl DisplayAs for YieldingExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl ExecutionPlan for YieldingExec {
+    fn name(&self) -> &'static str {
+        "YieldingExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.0.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.0]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Self(input))),
+            _ => Err(DataFusionError::Internal(format!("{} has one input", type_name::<Self>()))),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.0.execute(partition, context)?;
+        Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), yielding(input))))
+    }
+}
+
+fn yielding(mut input: SendableRecordBatchStream) -> impl Stream<Item = Result<RecordBatch>> {
+    let mut batches = 0;
+    poll_fn(move |context| {
+        if batches == BATCHES {
+            batches = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = input.poll_next_unpin(context);
+        batches = if polled.is_ready() { batches + 1 } else { 0 };
+        polled
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{Schema, SchemaRef};
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_always_ready_waits_all_the_same_and_loses_nothing() {
+        let schema: SchemaRef = Arc::new(Schema::empty());
+        let batch = RecordBatch::new_empty(Arc::clone(&schema));
+        let ready = stream::iter((0..100).map(move |_| Ok(batch.clone())));
+        let mut slow = Box::pin(yielding(Box::pin(RecordBatchStreamAdapter::new(schema, ready))));
+        let (mut waits, mut batches) = (0, 0);
+        loop {
+            match futures::poll!(slow.next()) {
+                Poll::Pending => waits += 1,
+                Poll::Ready(Some(_)) => batches += 1,
+                Poll::Ready(None) => break,
+            }
+        }
+        assert_eq!((waits, batches), (25, 100));
     }
 }
