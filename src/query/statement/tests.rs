@@ -125,11 +125,10 @@ fn the_purpose_can_be_set() {
     }
     let unknown = parsed("SET meshgate.porpose = 'a'").unwrap_err();
     assert_eq!((unknown.kind, unknown.message.as_str()), (Kind::Unsupported, "there is no setting `meshgate.porpose`"));
-    let hint =
-        "did you mean `meshgate.purpose`? the settings of a session are: `meshgate.purpose`, `catalog`, `schema`";
-    assert_eq!(unknown.hints, [hint]);
+    let known = "the settings of a session are: `meshgate.purpose`, `catalog`, `schema`, `timezone`, `arrow-types`, `arrow-compression`";
+    assert_eq!(unknown.hints, [format!("did you mean `meshgate.purpose`? {known}")]);
     let unknown = parsed("SET datafusion.explain.show_statistics = true").unwrap_err();
-    assert_eq!(unknown.hints, ["the settings of a session are: `meshgate.purpose`, `catalog`, `schema`"]);
+    assert_eq!(unknown.hints, [known]);
 }
 
 #[test]
@@ -145,7 +144,8 @@ fn nothing_else_can_be_set() {
         "SET \"meshgate.purpose\".x = 'x'",
         "SHOW purpose",
         "RESET ALL",
-        "SET TIME ZONE 'UTC'",
+        "SET TIME ZONE LOCAL",
+        "SET datafusion.execution.time_zone = 'UTC'",
         "SET TRANSACTION READ WRITE",
         "SET ROLE dpo",
         "SET SESSION AUTHORIZATION dpo",
