@@ -90,7 +90,7 @@ impl Session {
             Some(Request { said, .. }) if said.contains(&setting) => {
                 let header = setting.header().unwrap_or_default();
                 let hint = format!("leave out the header `{header}`, or change it instead");
-                return refuse("says it itself, and that wins", hint);
+                return refuse("says its value itself, and that wins", hint);
             }
             _ => {}
         }

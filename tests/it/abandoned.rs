@@ -29,7 +29,7 @@ const SHAPES: [(&str, &str); 14] = [
     ("top k", "SELECT k FROM huge h ORDER BY k % 1000, k DESC LIMIT 10"),
     ("window", "SELECT k, row_number() OVER (PARTITION BY k % 3 ORDER BY k) AS n FROM huge h"),
     ("union", "SELECT k FROM huge h UNION ALL SELECT k + 1 FROM huge h"),
-    ("function", "SELECT count(*) AS n FROM huge h WHERE regexp_like(repeat(CAST(k AS VARCHAR), 100), '(1|2)+x$')"),
+    ("function", "SELECT count(*) AS n FROM huge h WHERE regexp_like(repeat(CAST(k AS VARCHAR), 10), '(1|2)+x$')"),
     ("recursion", "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT n FROM r"),
 ];
 
@@ -76,7 +76,7 @@ async fn abandon(served: &Served, who: &mut Recorded, name: &str, sql: &str, end
     }
     while engine.reserved_bytes() > 0 || engine.spill_files() > 0 || tasks() > before {
         let left = (engine.reserved_bytes(), engine.spill_files(), tasks(), before);
-        assert!(start.elapsed() < Duration::from_secs(20), "{name}, {end:?}: {left:?} is left");
+        assert!(start.elapsed() < Duration::from_secs(60), "{name}, {end:?}: {left:?} is left");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     start.elapsed()

@@ -173,7 +173,7 @@ async fn a_header_holds_for_its_request_and_wins() {
     assert_eq!(count(&mut hurried).await, FRAUD);
     // It could not be seen to have any effect there.
     let refused = hurried.fetch(RESET).await.unwrap_err();
-    assert!(refused.contains("says its purpose itself"), "{refused}");
+    assert!(refused.contains("says its value itself"), "{refused}");
     hurried.client.set_header(HEADER, "fraud-detektion");
     let refused = status(hurried.client.execute(COUNT.to_owned(), None).await.unwrap_err());
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
