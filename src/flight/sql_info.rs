@@ -9,6 +9,7 @@ use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 
 use super::prepared;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::query::{Family, escaped_functions};
 
 pub(in crate::flight) static SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| Arc::new(SqlInfoDataBuilder::schema().clone()));
@@ -69,10 +70,10 @@ fn standard() -> SqlInfoDataBuilder {
     info.append(507, 0_i64); // nulls sort high
     // Words and functions beyond the standard
     info.append(508, &["ANTI", "ILIKE", "QUALIFY", "SEMI", "UNNEST"][..]);
-    info.append(509, NUMERIC);
-    info.append(510, STRING);
-    info.append(511, &["coalesce", "nullif", "nvl"][..]);
-    info.append(512, DATETIME);
+    info.append(509, functions(Family::Numeric, NUMERIC).as_slice());
+    info.append(510, functions(Family::Text, STRING).as_slice());
+    info.append(511, functions(Family::System, &["coalesce", "nullif", "nvl"]).as_slice());
+    info.append(512, functions(Family::Time, DATETIME).as_slice());
     info.append(513, "\\"); // escapes _ and % in the patterns of metadata commands
     info.append(514, "");
     info.append(515, true); // column aliases
@@ -125,6 +126,14 @@ fn standard() -> SqlInfoDataBuilder {
     info
 }
 
+/// What `{fn …}` takes, by the names of JDBC in capitals, and what is called by the engine's own names.
+fn functions(family: Family, own: &[&'static str]) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = escaped_functions(family).chain(own.iter().copied()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 const NUMERIC: &[&str] = &[
     "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "degrees", "exp", "floor", "ln", "log", "log10", "log2",
     "pi", "power", "radians", "round", "signum", "sin", "sqrt", "tan", "trunc",
@@ -155,7 +164,22 @@ const STRING: &[&str] = &[
     "upper",
 ];
 
-const DATETIME: &[&str] = &["current_date", "date_bin", "date_part", "date_trunc", "extract", "now", "to_timestamp"];
+const DATETIME: &[&str] = &[
+    "current_date",
+    "date_add",
+    "date_bin",
+    "date_diff",
+    "date_part",
+    "date_sub",
+    "date_trunc",
+    "dateadd",
+    "datediff",
+    "extract",
+    "now",
+    "timestampadd",
+    "timestampdiff",
+    "to_timestamp",
+];
 
 #[cfg(test)]
 mod tests {

@@ -20,3 +20,4 @@ pub use marks::{EXPOSURE, unmarked};
 pub use plan::Planned;
 pub use session::{Session, Sessions};
 pub use setting::{Change, Setting};
+pub use statement::{Family, escaped_functions};

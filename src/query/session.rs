@@ -21,7 +21,7 @@ use super::deadline::Planners;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Setting, Settings, Values};
 use super::statement::{self, Statement};
-use super::{Egress, stream as rows};
+use super::{Egress, functions, stream as rows};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
@@ -152,6 +152,7 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())
+        .with_scalar_functions(functions::ours())
         .with_default_features()
         .with_table_functions(HashMap::new())
         .with_file_formats(Vec::new())

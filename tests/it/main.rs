@@ -15,6 +15,7 @@ mod access_diff;
 mod bad_input;
 mod callers;
 mod demo;
+mod dialect;
 mod discover;
 mod ending;
 mod explain;

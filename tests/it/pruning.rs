@@ -256,3 +256,22 @@ async fn a_predicate_on_the_partition_column_reads_that_partition() {
     let (_, files) = store.take();
     assert!(!files.is_empty() && files.iter().all(|file| file.contains("order_year=2023")), "{files:?}");
 }
+
+/// Tools ask which columns there are, and mean no rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_asks_for_columns_only_reads_nothing() {
+    let (mesh, store) = counted_mesh("internal").await;
+    mesh.answer("ana", "SELECT count(payload) FROM sales.orders").await;
+    assert!(store.take().0 > 0, "reading is counted");
+    for sql in [
+        "SELECT TRUE AS \"_\" FROM sales.orders WHERE 1 <> 1 LIMIT 0",
+        "SELECT * FROM sales.orders WHERE 1=0",
+        "SELECT * FROM sales.orders LIMIT 0",
+        "SELECT * FROM (SELECT region, sum(amount) FROM sales.orders GROUP BY 1) \"Custom SQL Query\" LIMIT 0",
+        "SELECT {fn UCASE(a.region)} FROM {oj sales.orders a LEFT OUTER JOIN sales.orders b USING (order_id)} WHERE 0 = 1",
+    ] {
+        let answer = mesh.answer("ana", sql).await;
+        assert_eq!(answer.lines().count(), 1, "{sql}: {answer}");
+        assert_eq!(store.take(), (0, Vec::new()), "{sql}");
+    }
+}

@@ -63,6 +63,8 @@ const FREE: &[&str] = &[
     "current_date today current_time date_bin date_part datepart date_trunc datetrunc from_unixtime make_date make_time",
     "now current_timestamp to_char date_format to_date to_local_time to_time to_unixtime to_timestamp",
     "to_timestamp_seconds to_timestamp_millis to_timestamp_micros to_timestamp_nanos",
+    // our own
+    "date_add dateadd timestampadd date_sub date_diff timestampdiff datediff",
     // mathematics
     "abs acos acosh asin asinh atan atan2 atanh cbrt ceil cos cosh cot degrees exp factorial floor gcd isnan iszero lcm",
     "ln log log2 log10 nanvl pi power pow radians random rand signum sin sinh sqrt tan tanh round trunc",

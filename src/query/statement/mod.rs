@@ -6,15 +6,19 @@
 //! and every statement that writes.
 
 mod allow;
+mod escapes;
+mod jdbc;
 mod parse;
 mod placeholders;
 mod relations;
 mod syntax;
 mod tokens;
+mod units;
 
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod tests;
 
+pub use jdbc::{Family, of as escaped_functions};
 pub use parse::{Explain, Statement, parse};

@@ -5,7 +5,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::{allow, placeholders, syntax, tokens};
+use super::{allow, escapes, placeholders, syntax, tokens, units};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::setting::{Change, Setting};
@@ -64,6 +64,12 @@ pub struct Explain {
 pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
     let mut tokens = tokens::admit(sql, limits)?;
     placeholders::number(&mut tokens, sql)?;
+    // Behind the numbers: escapes may change the order of what they hold.
+    let (mut tokens, escaped) = escapes::write_out(tokens, sql)?;
+    if escaped {
+        tokens::weigh(&tokens, limits)?;
+    }
+    units::quote(&mut tokens);
     // No dialect has the statement: its two words are ours, and behind them stands a query as it always does.
     let access = tokens::without_access(&mut tokens)?;
     let mut parser = DFParserBuilder::new(tokens)

@@ -34,21 +34,36 @@ pub(super) fn admit(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| syntax::at(&error.message, error.location, sql))?;
-    let mut meaning = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
-    let mut listed = Listed::default();
-    if meaning.clone().filter(|token| !listed.is_value(token)).nth(limits.statement_tokens).is_some() {
-        return Err(configured("the statement has more than", limits.statement_tokens, "words and signs"));
-    }
-    match meaning.clone().find(|token| !matches!(token, Token::SemiColon)) {
+    // Not one too many is looked at further.
+    count(&tokens, limits)?;
+    match meaning(&tokens).find(|token| !matches!(token, Token::SemiColon)) {
         Some(first) => allow::first(first)?,
         None => return Err(syntax::empty()),
     }
-    if meaning.clone().any(|token| matches!(token, Token::Word(word) if word.value.len() > NAME_BYTES)) {
+    if meaning(&tokens).any(|token| matches!(token, Token::Word(word) if word.value.len() > NAME_BYTES)) {
         return Err(too("the statement has a name longer than", NAME_BYTES, "bytes"));
     }
-    let mut weight = Weight::default();
-    meaning.try_for_each(|token| weight.add(token, limits.statement_depth))?;
+    weigh(&tokens, limits)?;
     Ok(tokens)
+}
+
+fn meaning(tokens: &[TokenWithSpan]) -> impl Iterator<Item = &Token> {
+    tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)))
+}
+
+fn count(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
+    let mut listed = Listed::default();
+    if meaning(tokens).filter(|token| !listed.is_value(token)).nth(limits.statement_tokens).is_some() {
+        return Err(configured("the statement has more than", limits.statement_tokens, "words and signs"));
+    }
+    Ok(())
+}
+
+/// Whether number, nesting and chains of tokens are within `limits`.
+pub(super) fn weigh(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
+    count(tokens, limits)?;
+    let mut weight = Weight::default();
+    meaning(tokens).try_for_each(|token| weight.add(token, limits.statement_depth))
 }
 
 /// True for `EXPLAIN ACCESS …`, of which the two words are taken away; what follows keeps its place in the text.
@@ -288,6 +303,7 @@ fn is_prefix(token: &Token) -> bool {
         Token::Word(word) if word.quote_style.is_none() => !matches!(
             word.keyword,
             Keyword::NoKeyword
+                | Keyword::FN
                 | Keyword::AND
                 | Keyword::OR
                 | Keyword::IS

@@ -77,7 +77,10 @@ pub const SCALARS: &[Form] = &[
     (Bool, "CASE WHEN {bool} THEN {bool} ELSE {bool} END"), (Bool, "coalesce({bool}, {bool})"),
     // Dates.
     (Int, "date_part({unit}, {stamp})::bigint"), (Int, "extract(day FROM {date})::bigint"), (Int, "to_unixtime({stamp})"), (Stamp, "from_unixtime({int})::timestamp"),
-    (Stamp, "date_trunc({unit}, {stamp})"), (Stamp, "date_bin(INTERVAL '2 days', {stamp})"), (Stamp, "({stamp} + INTERVAL '{n} hours')"),
+    (Stamp, "date_trunc({unit}, {stamp})"), (Stamp, "date_bin(INTERVAL '2 days', {stamp})"), (Stamp, "date_add({unit}, {int}, {stamp})"), (Stamp, "date_sub({stamp}, INTERVAL '{n} days')"),
+    (Date, "date_add('day', {int}, {date})"), (Int, "date_diff({unit}, {stamp}, {stamp})"), (Int, "datediff({date}, {stamp})"),
+    (Int, "DATEDIFF(month, {date}, {date})"),
+    (Stamp, "({stamp} + INTERVAL '{n} hours')"),
     (Stamp, "({stamp} - INTERVAL '1 month')"), (Date, "({date} + INTERVAL '1 day')::date"), (Date, "make_date(2026, {n}, 3)"),
     (Date, "make_date(2000 + {int}, 1, 2)"), (Date, "CASE WHEN {bool} THEN {date} ELSE {date} END"), (Stamp, "coalesce({stamp}, {stamp})"), (Stamp, "greatest({stamp}, {stamp})"),
     (Text, "to_char({stamp}, '%Y/%d')"), (Text, "date_format({date}, '%m')"), (Int, "({date} - {date})::varchar::bigint"),

@@ -3,6 +3,7 @@
 //! Every probe says what proves it: a probe that is merely broken would be a probe that nobody can fail.
 
 mod casts;
+mod dialect;
 mod failing;
 mod lists;
 mod masks;

@@ -1,6 +1,6 @@
 //! [`Probe`].
 
-use super::{casts, failing, lists, masks, names, plans, refused, shapes, values};
+use super::{casts, dialect, failing, lists, masks, names, plans, refused, shapes, values};
 
 /// How two answers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub fn all() -> impl Iterator<Item = &'static Probe> + Clone {
     [
         failing::PROBES,
         casts::PROBES,
+        dialect::PROBES,
         shapes::PROBES,
         values::PROBES,
         masks::PROBES,
