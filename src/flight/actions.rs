@@ -42,7 +42,6 @@ pub(in crate::flight) fn offered() -> [ActionType; 8] {
 }
 
 /// What an action answers.
-#[derive(Default)]
 pub(in crate::flight) struct Acted {
     pub body: Option<Bytes>,
     /// For a client that has a session from now on.

@@ -69,7 +69,7 @@ impl<D: Doors> Gateway<D> {
 
     pub(in crate::flight) async fn redeem(&self, door: &D::Door, sealed: &Bytes) -> Result<(Frames, Fetch)> {
         let bound = self.sealer.open(door.principal().name().as_str(), sealed)?;
-        // From here on it can be called off, its planning included.
+        // From here on it can be called off; planning goes on to its end, and then nothing is fetched.
         let fetch = self.fetches.begin(bound.id)?;
         let planned = match self.pending.get(&bound.id) {
             Some(planned) if planned.view() == door.view() => planned,

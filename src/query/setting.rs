@@ -107,6 +107,7 @@ pub struct Defaults {
 
 impl Defaults {
     /// Those that the columns of a result follow from.
+    #[must_use]
     pub fn planned(&self) -> Self {
         Self { compression: ArrowCompression::None, ..self.clone() }
     }
@@ -156,9 +157,9 @@ pub(in crate::query) fn word<T: Copy>(setting: Setting, text: &str, words: &[(&s
 }
 
 /// None for what holds where nothing is set.
-fn spelled<T: PartialEq + Default>(value: T, words: &[(&str, T)]) -> Option<String> {
-    let set = words.iter().filter(|_| value != T::default());
-    set.filter(|(_, of)| *of == value).map(|(word, _)| (*word).to_owned()).next()
+fn spelled<T: Copy + PartialEq + Default>(value: T, words: &[(&str, T)]) -> Option<String> {
+    let mut set = words.iter().filter(|(_, of)| *of == value && value != T::default());
+    set.next().map(|(word, _)| (*word).to_owned())
 }
 
 pub(in crate::query) const ARROW_TYPES: [(&str, ArrowTypes); 2] =

@@ -110,7 +110,7 @@ async fn an_endpoint_lives_until_the_time_it_says_and_longer_if_renewed() {
     let served = Served::start(MESH).await;
     let mut ana = served.connect("ana").await;
     let first = info(&mut ana, COUNT).await;
-    let ends = |endpoint: &FlightEndpoint| endpoint.expiration_time.clone().unwrap().seconds;
+    let ends = |endpoint: &FlightEndpoint| endpoint.expiration_time.unwrap().seconds;
     let now = || served.mesh.clock.unix_millis() / 1_000;
     let life = ends(&first.endpoint[0]) - now();
     assert_eq!(life, 300, "`limits.ticket_seconds`");

@@ -84,6 +84,10 @@ async fn values_are_bound_by_place_from_every_shape_that_clients_send() {
     }
     let turned = "SELECT order_id FROM sales.orders WHERE amount >= $2 AND region = $1 ORDER BY order_id";
     assert_eq!(ask(&mut ana, turned, row(vec![("0", text("EU")), ("1", int(20))])).await.unwrap(), expect);
+    // By the place in the text, whatever the order of what an escape stands for.
+    let places = row(vec![("a", text("b")), ("b", text("abc")), ("c", int(7))]);
+    let answer = ask(&mut ana, "SELECT {fn LOCATE(?, ?)} AS at, {fn MOD(?, 4)} AS rest", places).await.unwrap();
+    assert!(answer.ends_with("\n2 | 3"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,7 +43,7 @@ pub(super) fn admit(sql: &str, limits: &Limits) -> Result<Vec<TokenWithSpan>> {
     if meaning(&tokens).any(|token| matches!(token, Token::Word(word) if word.value.len() > NAME_BYTES)) {
         return Err(too("the statement has a name longer than", NAME_BYTES, "bytes"));
     }
-    weigh(&tokens, limits)?;
+    chain(&tokens, limits)?;
     Ok(tokens)
 }
 
@@ -62,6 +62,10 @@ fn count(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
 /// Whether number, nesting and chains of tokens are within `limits`.
 pub(super) fn weigh(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
     count(tokens, limits)?;
+    chain(tokens, limits)
+}
+
+fn chain(tokens: &[TokenWithSpan], limits: &Limits) -> Result<()> {
     let mut weight = Weight::default();
     meaning(tokens).try_for_each(|token| weight.add(token, limits.statement_depth))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNano, IntervalUnit, TimeUnit};
-use datafusion::common::{Result, exec_err, internal_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -47,10 +47,9 @@ impl Add {
         };
         let intervals: Option<Vec<Option<IntervalMonthDayNano>>> =
             counts.iter().map(|count| count.map_or(Some(None), |count| one(count).map(Some))).collect();
-        match intervals {
-            Some(intervals) => Ok(Arc::new(IntervalMonthDayNanoArray::from(intervals))),
-            None => exec_err!("`{}` is given a count that leaves the calendar", self.name),
-        }
+        let intervals = intervals
+            .ok_or_else(|| exec_datafusion_err!("`{}` is given a count that leaves the calendar", self.name))?;
+        Ok(Arc::new(IntervalMonthDayNanoArray::from(intervals)))
     }
 }
 

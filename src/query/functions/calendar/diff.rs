@@ -6,7 +6,7 @@ use arrow::array::timezone::Tz;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Date32Type, FieldRef, Int64Type, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone};
-use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -192,9 +192,8 @@ impl ScalarUDFImpl for Diff {
                 _ => Some(None),
             })
             .collect();
-        match counts {
-            Some(counts) => Ok(ColumnarValue::Array(Arc::new(Int64Array::from(counts)))),
-            None => exec_err!("the times of `{}` are too far from each other", self.name),
-        }
+        let counts =
+            counts.ok_or_else(|| exec_datafusion_err!("the times of `{}` are too far from each other", self.name))?;
+        Ok(ColumnarValue::Array(Arc::new(Int64Array::from(counts))))
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ReturnFieldArgs, ScalarUDF};
 
 use unit::Unit;
@@ -43,12 +43,11 @@ fn time(name: &str, given: &DataType) -> Result<DataType> {
 
 /// The unit that stands at the first place: its text decides the type, so it is no column.
 fn unit_of(name: &str, args: &ReturnFieldArgs<'_>) -> Result<Unit> {
-    match args.scalar_arguments.first() {
-        Some(Some(
-            ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)),
-        )) => Unit::parse(name, text),
-        _ => plan_err!("the unit of `{name}` must be a text, written out: `{name}('day', …)`"),
-    }
+    let text = args.scalar_arguments.first().copied().flatten().and_then(|unit| unit.try_as_str().flatten());
+    let Some(text) = text else {
+        return plan_err!("the unit of `{name}` must be a text, written out: `{name}('day', …)`");
+    };
+    Unit::parse(name, text)
 }
 
 fn nullable(name: &str, data_type: DataType) -> FieldRef {

@@ -6,6 +6,7 @@ use arrow::array::{
     ArrayRef, Date32Array, Int64Array, TimestampMicrosecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow::datatypes::{Field, IntervalUnit};
+use datafusion::common::ScalarValue;
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
@@ -13,7 +14,7 @@ use super::*;
 
 const EXTREMES: [i64; 9] = [i64::MIN, i64::MIN + 1, -86_400_000_000, -1, 0, 1, 951_868_800, i64::MAX - 1, i64::MAX];
 
-fn call(function: &ScalarUDF, args: Vec<ColumnarValue>, rows: usize) -> Result<()> {
+fn call(function: &ScalarUDF, args: &[ColumnarValue]) -> Result<()> {
     let types: Vec<DataType> = args.iter().map(ColumnarValue::data_type).collect();
     let types = function.coerce_types(&types)?;
     let args: Vec<ColumnarValue> =
@@ -29,7 +30,7 @@ fn call(function: &ScalarUDF, args: Vec<ColumnarValue>, rows: usize) -> Result<(
     let return_field =
         function.return_field_from_args(ReturnFieldArgs { arg_fields: &arg_fields, scalar_arguments: &scalars })?;
     let config_options = Arc::new(ConfigOptions::default());
-    let args = ScalarFunctionArgs { args, arg_fields, number_rows: rows, return_field, config_options };
+    let args = ScalarFunctionArgs { args, arg_fields, number_rows: 1, return_field, config_options };
     function.invoke_with_args(args).map(drop)
 }
 
@@ -68,11 +69,11 @@ fn no_value_ends_the_process() {
                     let unit = || ColumnarValue::Scalar(ScalarValue::from(unit));
                     for other in EXTREMES {
                         let number = ColumnarValue::Array(Arc::new(Int64Array::from(vec![other])));
-                        count(call(&function, vec![unit(), number, at()], 1));
+                        count(call(&function, &[unit(), number, at()]));
                     }
                     for other in &arrays {
                         for to in 0..other.len() {
-                            count(call(&function, vec![unit(), at(), ColumnarValue::Array(other.slice(to, 1))], 1));
+                            count(call(&function, &[unit(), at(), ColumnarValue::Array(other.slice(to, 1))]));
                         }
                     }
                 }
@@ -82,7 +83,7 @@ fn no_value_ends_the_process() {
                     let interval = arrow::datatypes::IntervalMonthDayNano::new(months, days, nanos);
                     let interval = ScalarValue::IntervalMonthDayNano(Some(interval));
                     assert_eq!(interval.data_type(), DataType::Interval(IntervalUnit::MonthDayNano));
-                    count(call(&function, vec![at(), ColumnarValue::Scalar(interval)], 1));
+                    count(call(&function, &[at(), ColumnarValue::Scalar(interval)]));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Units of time.
 
 use arrow::datatypes::TimeUnit;
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, plan_datafusion_err};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -45,13 +45,11 @@ impl Unit {
     pub fn parse(function: &str, text: &str) -> Result<Self> {
         let folded = text.trim().to_lowercase();
         let singular = folded.strip_suffix('s').unwrap_or(&folded);
-        match NAMES.iter().find(|(name, _)| *name == singular) {
-            Some((_, unit)) => Ok(*unit),
-            None => {
-                let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-                plan_err!("`{function}` has no such unit; it takes {}", names.join(", "))
-            }
-        }
+        let known = NAMES.iter().find(|(name, _)| *name == singular).map(|(_, unit)| *unit);
+        known.ok_or_else(|| {
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            plan_datafusion_err!("`{function}` has no such unit; it takes {}", names.join(", "))
+        })
     }
 
     pub fn length(self) -> Length {
