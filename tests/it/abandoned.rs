@@ -47,7 +47,7 @@ fn sql(shape: &str) -> String {
 }
 
 /// The gateway takes a tenth of a second; a machine with other work on it is slow.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Copy)]
 enum End {
