@@ -19,8 +19,10 @@ test-rust:
 # `cargo test` has made the binary; `cargo build` would make every dependency again, with other features.
 test-clients:
 	cargo test --no-run
-	venv=$$(scripts/venv.sh) && jdbc=$$(scripts/jdbc.sh) && \
-	    MESHGATE_JDBC="$$jdbc" MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" "$$venv/bin/python" -m pytest -c tests/clients/pytest.ini tests/clients $(PYTEST)
+	venv=$$(scripts/venv.sh requirements.txt "all clients: ADBC, pandas, polars, pyarrow, SQLAlchemy, JDBC; and of S3") && \
+	    sqlalchemy14=$$(scripts/venv.sh requirements-sqlalchemy14.txt "SQLAlchemy 1.4") && jdbc=$$(scripts/jdbc.sh) && \
+	    { [ -z "$$venv" ] || MESHGATE_SQLALCHEMY14="$$sqlalchemy14" MESHGATE_JDBC="$$jdbc" MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" \
+	    "$$venv/bin/python" -m pytest -c tests/clients/pytest.ini tests/clients $(PYTEST); }
 
 compose-check:
 	scripts/compose-check.sh

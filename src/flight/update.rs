@@ -11,14 +11,14 @@ use tonic::{Request, Status, Streaming};
 use super::parameters;
 use super::service::{command, no_command};
 use super::statement::{answered_schema, outside_transactions, wire_of};
-use super::{Door as _, Doors, Gateway};
+use super::{Door as _, Doors, Gateway, Statement as _};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// How long a client may take to say what it puts. It says so in its first message, with or without a schema.
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 
 impl<D: Doors> Gateway<D> {
-    /// Of an update only the first message is read: ADBC sends no schema, and nobody sends rows.
+    /// Of an update that was not prepared only the first message is read: ADBC sends no schema, and nobody sends rows.
     pub(in crate::flight) async fn put(&self, request: Request<Streaming<FlightData>>) -> Result<PutResult> {
         let door = self.login(request.metadata()).await?;
         let missing = || Diagnostic::error(Kind::Invalid, "the first message of the upload has no command");
@@ -41,7 +41,13 @@ impl<D: Doors> Gateway<D> {
                 self.plan(&door, &update.query).await?
             }
             Command::CommandPreparedStatementUpdate(update) => {
-                self.current(&door, &update.prepared_statement_handle).await?.planned
+                let planned = self.current(&door, &update.prepared_statement_handle).await?.planned;
+                let values = parameters::values(first, messages).await?;
+                if planned.parameters().is_empty() && !values.is_empty() {
+                    let message = "values were given, and the statement has no parameters";
+                    return Err(Diagnostic::error(Kind::Invalid, message).hint("run it once, without values"));
+                }
+                planned
             }
             other => return Err(no_command(&other)),
         };

@@ -11,6 +11,7 @@ import warnings
 
 import adbc_driver_flightsql.dbapi
 import adbc_driver_manager
+import pyarrow.flight
 
 ADDRESS = re.compile(r"grpc://(127\.0\.0\.1:\d+)")
 START_SECONDS = 120
@@ -98,6 +99,12 @@ class Gateway:
             # There are no transactions to commit, and the driver says so at each connection.
             warnings.filterwarnings("ignore", message="Cannot disable autocommit")
             return adbc_driver_flightsql.dbapi.connect(self.url, db_kwargs=login)
+
+    def token(self, user: str) -> str:
+        """The bearer token of a new login."""
+        with pyarrow.flight.FlightClient(self.url) as client:
+            _, value = client.authenticate_basic_token(user, user)
+        return value.decode().removeprefix("Bearer ")
 
     def rows(self, user: str, sql: str) -> list[tuple]:
         with self.connect(user) as connection, connection.cursor() as cursor:

@@ -49,15 +49,16 @@ def test_login_and_one_row(demo):
 @pytest.mark.parametrize(("user", "password"), [("ana", "bob"), ("nobody", "nobody")])
 def test_a_wrong_password_is_refused(demo, user, password):
     with pytest.raises(ProgrammingError) as caught:
-        demo.connect(user, password).cursor().execute("select 1")
+        demo.connect(user, password)
     assert caught.value.status_code == adbc_driver_manager.AdbcStatusCode.UNAUTHENTICATED
     # A wrong password and an unknown name are the same answer.
     assert "nobody" not in str(caught.value)
 
 
 def test_no_credentials_are_refused(demo):
-    with pytest.raises(ProgrammingError) as caught:
-        demo.connect(None).cursor().execute("select 1")
+    with demo.connect(None) as connection, connection.cursor() as cursor:
+        with pytest.raises(ProgrammingError) as caught:
+            cursor.execute("select 1")
     assert caught.value.status_code == adbc_driver_manager.AdbcStatusCode.UNAUTHENTICATED
 
 
@@ -87,6 +88,13 @@ def test_objects_by_filter(demo):
     found = objects(demo, "dpo", "tables", catalog_filter="mesh", db_schema_filter="sal%", table_name_filter="order\\_%")
     assert "order_lines" in found["mesh"]["sales"]
     assert "orders" not in found["mesh"]["sales"]
+    assert objects(demo, "dpo", "catalogs", catalog_filter="other") == objects(demo, "dpo", "all", catalog_filter="other") == {}
+    assert objects(demo, "dpo", "db_schemas", db_schema_filter="s%") == {"mesh": {"sales": None}}
+    found = objects(demo, "ana", "all", db_schema_filter="sales", column_name_filter="%region%")
+    assert found == {"mesh": {"sales": {"customers": ["region"], "order_lines": [], "orders": ["region"]}}}
+    for kind, there in (("TABLE", {"customers", "order_lines", "orders"}), ("VIEW", set())):
+        found = objects(demo, "ana", "tables", db_schema_filter="sales", table_types_filter=[kind])
+        assert set(found["mesh"]["sales"]) == there, kind
 
 
 def test_table_schema(demo):

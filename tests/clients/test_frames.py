@@ -7,8 +7,6 @@ import pandas
 import polars
 import pytest
 
-from gateway import Gateway
-
 ORDERS = "select order_id, region, ordered_at, amount, note from sales.orders where order_id <= 50 order by order_id"
 
 
@@ -50,17 +48,9 @@ def test_polars_uri_without_credentials_is_refused(demo):
         polars.read_database_uri("select 1", uri, engine="adbc")
 
 
-def test_polars_uri_as_anonymous(demo, demo_folder, tmp_path):
-    text = (demo_folder / "meshgate.toml").read_text()
-    for key in ('"catalogs"', '"users.toml"', '"data/'):
-        text = text.replace(key, f'"{demo_folder}/{key[1:]}')
-    text = text.replace("file:keys/", f"file:{demo_folder}/keys/")
-    text = text.replace("[auth]\n", "[auth]\nanonymous = true\n")
-    config = tmp_path / "meshgate.toml"
-    config.write_text(f'{text}\n[listen]\naddress = "127.0.0.1:0"\n')
-    with Gateway("serve", "--config", str(config)) as gateway:
-        uri = f"flightsql://{gateway.address}?transport=tcp"
-        frame = polars.read_database_uri("select 1 as one", uri, engine="adbc")
-        assert frame["one"].to_list() == [1]
-        with pytest.raises(adbc_driver_manager.ProgrammingError):
-            polars.read_database_uri("select * from sales.orders", uri, engine="adbc")
+def test_polars_uri_as_anonymous(anonymous):
+    uri = f"flightsql://{anonymous.address}?transport=tcp"
+    frame = polars.read_database_uri("select 1 as one", uri, engine="adbc")
+    assert frame["one"].to_list() == [1]
+    with pytest.raises(adbc_driver_manager.ProgrammingError):
+        polars.read_database_uri("select * from sales.orders", uri, engine="adbc")

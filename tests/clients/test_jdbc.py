@@ -55,10 +55,10 @@ def drivers() -> dict[str, pathlib.Path]:
     return {path.stem.rsplit("-", 1)[1]: path for path in pathlib.Path(folder).glob("flight-sql-jdbc-driver-*.jar")}
 
 
-def probe(gateway, version: str, options: str) -> tuple[dict[str, str], subprocess.CompletedProcess]:
-    url = f"jdbc:arrow-flight-sql://{gateway.address}/?useEncryption=false&{options}"
+def ask(version: str, url: str, *sql: str) -> tuple[dict[str, str], subprocess.CompletedProcess]:
+    """What the probe tells of this URL; of one statement if that is given too."""
     ran = subprocess.run(
-        ["java", OPEN, "-cp", str(drivers()[version]), str(PROBE), url],
+        ["java", OPEN, "-cp", str(drivers()[version]), str(PROBE), url, *sql],
         capture_output=True,
         text=True,
         timeout=240,
@@ -68,9 +68,14 @@ def probe(gateway, version: str, options: str) -> tuple[dict[str, str], subproce
     return {line[0]: line[1] for line in lines}, ran
 
 
-pytestmark = pytest.mark.skipif(
+def probe(gateway, version: str, options: str) -> tuple[dict[str, str], subprocess.CompletedProcess]:
+    return ask(version, f"jdbc:arrow-flight-sql://{gateway.address}/?useEncryption=false&{options}")
+
+
+needs_jdbc = pytest.mark.skipif(
     not drivers() and not os.environ.get("CI"), reason="MESHGATE_JDBC names no drivers: `make test-clients` fetches them"
 )
+pytestmark = needs_jdbc
 
 
 @pytest.mark.parametrize("version", ["18.3.0", "15.0.2"])

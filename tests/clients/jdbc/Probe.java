@@ -11,7 +11,10 @@ import java.sql.Types;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What tools do through the JDBC driver, a line for each answer: `name: answer`. Run as one file, with the driver on the class path. */
+/**
+ * What tools do through the JDBC driver, a line for each answer: `name: answer`. Run as one file, with the driver on the class path.
+ * Its arguments are the URL and, where no more than one statement is to be asked, that statement.
+ */
 public class Probe {
     interface Step {
         Object run() throws Exception;
@@ -53,6 +56,12 @@ public class Probe {
 
     public static void main(String[] arguments) throws Exception {
         try (Connection connection = DriverManager.getConnection(arguments[0])) {
+            if (arguments.length > 1) {
+                try (Statement statement = connection.createStatement()) {
+                    tell("answer", () -> rows(statement.executeQuery(arguments[1])));
+                }
+                return;
+            }
             DatabaseMetaData meta = connection.getMetaData();
             tell("product", meta::getDatabaseProductName);
             tell("quote", meta::getIdentifierQuoteString);
