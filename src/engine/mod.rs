@@ -4,6 +4,7 @@
 //! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.
 
 pub mod compact;
+mod outer;
 mod private;
 mod rechunk;
 mod registry;
@@ -12,6 +13,7 @@ pub(crate) mod reviewed;
 mod runtime;
 mod yielding;
 
+pub use outer::Outer;
 pub use private::PrivateSession;
 pub use rechunk::rechunked;
 pub use runtime::Engine;

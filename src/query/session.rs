@@ -12,6 +12,8 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::common::ScalarValue;
 use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
@@ -25,7 +27,7 @@ use super::{Egress, functions, stream as rows};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
-use crate::engine::{Engine, Yielding};
+use crate::engine::{Engine, Outer, Yielding};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
 use crate::name::Purpose;
@@ -168,8 +170,15 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .with_default_features()
         .with_table_functions(HashMap::new())
         .with_file_formats(Vec::new())
-        .with_physical_optimizer_rule(Arc::new(Yielding))
+        .with_physical_optimizer_rules(physical_rules())
         .build()
+}
+
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::default().rules;
+    rules.insert(0, Arc::new(Outer));
+    rules.push(Arc::new(Yielding));
+    rules
 }
 
 /// Tables are addressed as `domain.table`; a bare name resolves into a domain that cannot exist.
@@ -362,6 +371,6 @@ mod tests {
     #[test]
     fn client_sessions_are_optimized_by_the_reviewed_rules() {
         let engine = Engine::new(&Limits::default()).unwrap();
-        crate::engine::reviewed::assert_reviewed(&base_state(&engine, "mesh"), &["Yielding"]);
+        crate::engine::reviewed::assert_reviewed(&base_state(&engine, "mesh"), &["Outer"], &["Yielding"]);
     }
 }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::DataFusionError;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result as PlanResult};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
@@ -37,8 +40,45 @@ pub(super) async fn open(
         _ => failed(&error),
     })?;
     conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
-    let plan = conform::project(provider_as_source(provider), &dataset.columns, []).map_err(|error| failed(&error))?;
+    let source = provider_as_source(Arc::new(Filtered { table: provider }));
+    let plan = conform::project(source, &dataset.columns, []).map_err(|error| failed(&error))?;
     Ok((plan, known))
+}
+
+/// A table whose filters are asked again of every row.
+///
+/// The reader promises to apply a filter on partitions itself, but skips only files for which it is FALSE: what is NULL stays, of a
+/// partition or in a filter that names no column.
+#[derive(Debug)]
+struct Filtered {
+    table: Arc<dyn TableProvider>,
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Filtered {
+    fn schema(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        self.table.table_type()
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+        use TableProviderFilterPushDown::{Exact, Inexact};
+        let answers = self.table.supports_filters_pushdown(filters)?;
+        Ok(answers.into_iter().map(|answer| if answer == Exact { Inexact } else { answer }).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        self.table.scan(state, projection, filters, limit).await
+    }
 }
 
 /// A table at a version, and the commit that made it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::prelude::{col, lit};
+use datafusion::common::ScalarValue;
+use datafusion::prelude::{Expr, col, lit};
 
 use super::*;
 use crate::diagnostic::Kind;
@@ -60,6 +61,32 @@ async fn a_table_is_read_in_the_contract_s_names() {
     assert_eq!(error.message, "`orders` has no column `region`, promised as text");
     let error = world.refused(&entry(Format::Delta, vec![column("id", DataType::Int32)])).await;
     assert!(error.message.contains("is a 64-bit integer, but the contract promises a 32-bit integer"), "{error}");
+}
+
+/// A policy's filter is one of these: rows for which it is NULL are not to be seen.
+#[tokio::test]
+async fn a_filter_that_is_null_lets_no_row_pass() {
+    let world = World::new();
+    let bytes = parquet_bytes(vec![("id", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)]);
+    let add = |path: &str, value: &str| {
+        add(path, bytes.len()).replace(r#""partitionValues":{}"#, &format!(r#""partitionValues":{{"s":{value}}}"#))
+    };
+    let adds = format!("{}{}", add("eu.parquet", r#""EU""#), add("none.parquet", "null"));
+    let log = log(PROTOCOL, &adds).replace(r#""partitionColumns":[]"#, r#""partitionColumns":["s"]"#);
+    world.put(&format!("orders/{}", commit(0)), log).await;
+    for file in ["eu.parquet", "none.parquet"] {
+        world.put(&format!("orders/{file}"), bytes.clone()).await;
+    }
+    let raw = world.open(&entry(Format::Delta, columns())).await;
+    let null = || lit(ScalarValue::Boolean(None));
+    let count = async |filter: Expr| show(&raw, Some(filter)).await.unwrap().lines().count().saturating_sub(1);
+    assert_eq!(count(col("id").gt(lit(0_i64))).await, 4);
+    assert_eq!(count(null()).await, 0);
+    assert_eq!(count(col("text").eq(lit("EU"))).await, 2);
+    assert_eq!(count(col("text").not_eq(lit("US"))).await, 2);
+    assert_eq!(count(col("text").eq(lit("US")).or(null())).await, 0);
+    assert_eq!(count(col("id").gt(lit(0_i64)).and(null())).await, 0);
+    assert_eq!(count(col("text").is_null()).await, 2);
 }
 
 #[tokio::test]
