@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::catalog::SchemaProvider;
+use datafusion::catalog::{SchemaProvider, TableFunction};
 use datafusion::common::ScalarValue;
 use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
+use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -22,7 +23,7 @@ use moka::sync::Cache;
 use super::deadline::Planners;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Defaults, Setting, Settings, Values};
-use super::statement::{self, Statement};
+use super::statement::{self, SERIES, Statement};
 use super::{Egress, functions, stream as rows};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -168,10 +169,18 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .with_runtime_env(engine.client_runtime())
         .with_scalar_functions(functions::ours())
         .with_default_features()
-        .with_table_functions(HashMap::new())
+        .with_table_functions(series())
         .with_file_formats(Vec::new())
         .with_physical_optimizer_rules(physical_rules())
         .build()
+}
+
+/// `range` and `generate_series`, and nothing that reads a file.
+fn series() -> HashMap<String, Arc<TableFunction>> {
+    let all = SessionStateDefaults::default_table_functions().into_iter();
+    all.filter(|function| SERIES.contains(&function.name()))
+        .map(|function| (function.name().to_owned(), function))
+        .collect()
 }
 
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {

@@ -18,6 +18,7 @@ mod callers;
 mod cancel;
 mod conversations;
 mod cookies;
+mod corpus;
 mod demo;
 mod dialect;
 mod discover;

@@ -8,6 +8,7 @@
 mod calendar;
 mod check;
 mod names;
+mod series;
 mod value;
 mod weight;
 mod width;

@@ -6,7 +6,7 @@ pub(super) enum Rule {
     Free,
     /// Allocates as much as this argument says, outside of what the engine reserves.
     Sized(usize),
-    /// As `Sized`, by the distance of its first two arguments (or of zero to its only one).
+    /// As `Sized`, by its first two arguments (or zero and its only one) and the step between them.
     Series,
     Refused(&'static str),
 }
@@ -55,7 +55,7 @@ const SPECIAL: &[(&str, Rule)] = &[
 
 const FREE: &[&str] = &[
     // planned by the engine itself, never registered
-    "unnest",
+    "unnest make_map",
     // core
     "nullif arrow_cast arrow_try_cast cast_to_type try_cast_to_type nvl ifnull nvl2 overlay arrow_typeof named_struct",
     "get_field coalesce greatest least union_extract union_tag struct row",

@@ -6,6 +6,7 @@ use datafusion::logical_expr::Expr;
 
 use super::check::literal_size;
 use super::names::LARGEST;
+use super::series::length;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// A text or list of unknown length.
@@ -37,6 +38,13 @@ impl Width {
             None if data_type.is_nested() => Self::of(USUAL * ELEMENTS).list(ELEMENTS),
             None => Self::of(USUAL),
         }
+        .of_type(data_type)
+    }
+
+    /// At least what a value of the type takes even if it is NULL.
+    pub fn of_type(self, data_type: &DataType) -> Self {
+        let (bytes, elements) = fixed(data_type, self.elements);
+        Self { bytes: self.bytes.max(bytes), elements: self.elements.max(elements), ..self }
     }
 
     pub fn times(self, count: u64) -> Self {
@@ -74,11 +82,50 @@ impl Width {
     }
 }
 
+/// Bytes and elements that the type alone asks for, of a list with as many elements.
+fn fixed(data_type: &DataType, elements: u64) -> (u64, u64) {
+    let count = |size: i32| u64::try_from(size).unwrap_or(u64::MAX);
+    match data_type {
+        DataType::FixedSizeBinary(size) => (count(*size), 1),
+        DataType::FixedSizeList(item, size) => {
+            let (bytes, _) = fixed(item.data_type(), 1);
+            let bytes = bytes.max(item.data_type().primitive_width().map_or(USUAL, |bytes| bytes as u64));
+            (bytes.saturating_mul(count(*size)), count(*size))
+        }
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::Map(item, _) => (fixed(item.data_type(), 1).0.saturating_mul(elements.max(ELEMENTS)), 1),
+        DataType::Struct(fields) => {
+            (fields.iter().fold(0, |sum, field| sum.saturating_add(fixed(field.data_type(), elements).0)), 1)
+        }
+        DataType::Dictionary(_, values) => fixed(values, elements),
+        _ => (0, 1),
+    }
+}
+
+/// Whether arrays of the type, or of one in it, can be longer than the two gigabytes that all others stop at.
+pub(super) fn is_boundless(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) | DataType::LargeListView(_) => true,
+        DataType::List(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => {
+            is_boundless(item.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| is_boundless(field.data_type())),
+        DataType::Dictionary(_, values) => is_boundless(values),
+        DataType::RunEndEncoded(_, values) => is_boundless(values.data_type()),
+        DataType::Union(fields, _) => fields.iter().any(|(_, field)| is_boundless(field.data_type())),
+        _ => false,
+    }
+}
+
 pub(super) fn literal(value: &ScalarValue) -> Width {
     let bytes = match value {
         ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text) => {
             text.as_ref().map_or(0, String::len)
         }
+        ScalarValue::Null => 0,
         other => other.data_type().primitive_width().unwrap_or_else(|| other.size()),
     };
     Width::of(bytes as u64)
@@ -130,12 +177,7 @@ pub(super) fn made(name: &str, args: &[Width], exprs: &[Expr]) -> Width {
             given.max(Width::of(8)).times(size(1)).list(size(1))
         }
         "range" | "generate_series" => {
-            let ends: Vec<i128> = exprs.iter().take(2).filter_map(literal_size).collect();
-            let count = match ends.as_slice() {
-                [stop] => magnitude(*stop),
-                [start, stop] => magnitude(stop.saturating_sub(*start)),
-                _ => LARGEST,
-            };
+            let count = length(exprs).map_or(LARGEST, magnitude);
             Width::of(8).times(count.saturating_add(1)).list(count)
         }
         // Each letter may become the other text.

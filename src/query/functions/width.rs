@@ -7,10 +7,11 @@
 
 use std::collections::HashMap;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, TableReference};
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::value::{GATHERED, USUAL, Width, cast_to, costs, literal, made};
+use super::value::{GATHERED, USUAL, Width, cast_to, costs, is_boundless, literal, made};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// Bytes that one batch of one operator may take by what expressions make.
@@ -29,7 +30,8 @@ const ROUNDS: u64 = 1_000;
 /// # Errors
 /// `Exhausted` where one row is too wide.
 pub fn rows_at_once(plan: &LogicalPlan) -> Result<usize> {
-    let mut walk = Walk { working: HashMap::new(), widest: 0, value: Width::of(USUAL), visits: 0 };
+    let typed = is_typed(plan)?;
+    let mut walk = Walk { working: HashMap::new(), widest: 0, value: Width::of(USUAL), visits: 0, typed };
     walk.plan(plan)?;
     let rows = (BATCH / walk.widest.max(1)).clamp(1, ROWS);
     Ok(usize::try_from(rows).unwrap_or(1))
@@ -42,6 +44,8 @@ struct Walk {
     /// The widest single value so far, and whether one is gathered: what a subquery can be handed from around it.
     value: Width,
     visits: u64,
+    /// Whether something is cast, without which no type has a size of its own or none at all.
+    typed: bool,
 }
 
 impl Walk {
@@ -176,6 +180,8 @@ impl Walk {
     }
 
     fn expr(&mut self, expr: &Expr, below: &Below<'_>) -> Result<Width> {
+        // Whether a call makes more than it is given.
+        let mut grown = false;
         let width = match expr {
             Expr::Column(column) => return Ok(below.width(column)),
             Expr::OuterReferenceColumn(field, _) => return Ok(Width::usual(field.data_type()).max(self.value)),
@@ -201,7 +207,9 @@ impl Walk {
             Expr::ScalarFunction(call) => {
                 let args = call.args.iter().map(|arg| self.expr(arg, below)).collect::<Result<Vec<_>>>()?;
                 costs(call.name(), &args)?;
-                made(call.name(), &args, &call.args)
+                let width = made(call.name(), &args, &call.args);
+                grown = width.bytes > args.iter().copied().fold(Width::of(0), Width::plus).bytes.max(USUAL);
+                width
             }
             Expr::HigherOrderFunction(call) => {
                 let (mut lists, mut bodies) = (Width::of(0), Width::of(0));
@@ -211,6 +219,7 @@ impl Walk {
                         list => lists = lists.plus(self.expr(list, below)?),
                     }
                 }
+                grown = true;
                 bodies.times(lists.count()).list(lists.elements).max(lists)
             }
             Expr::LambdaVariable(_) | Expr::Placeholder(_) => return Ok(Width::of(USUAL)),
@@ -253,13 +262,34 @@ impl Walk {
             }
             other => self.parts(other, below)?,
         };
+        let width = if self.typed { Self::of_type(expr, width, grown, below)? } else { width };
         self.row(&[width])?;
         Ok(width)
     }
 
+    /// Widths are guesses where values come from columns. What they are wrong by is stopped by the two gigabytes that an array can
+    /// have, so values of types without that bound are not multiplied, and gathered ones do not become such.
+    fn of_type(expr: &Expr, width: Width, grown: bool, below: &Below<'_>) -> Result<Width> {
+        let of = expr.get_type(below.schema).map_err(|error| {
+            Diagnostic::error(
+                Kind::Unsupported,
+                format!("the type of an expression is not known: {}", error.strip_backtrace()),
+            )
+            .hint("cast what it is made of to types that go together")
+        })?;
+        let guessed = if width.gathered { casts(expr) } else { grown && !expr.column_refs().is_empty() };
+        if guessed && is_boundless(&of) {
+            return Err(Diagnostic::error(
+                Kind::Unsupported,
+                format!("`{of}` is not offered for what is made of many values: it can be of any size"),
+            )
+            .hint("use `Utf8`, `Binary` or `List(…)`"));
+        }
+        Ok(width.of_type(&of))
+    }
+
     /// Everything else makes no more than its parts are.
     fn parts(&mut self, expr: &Expr, below: &Below<'_>) -> Result<Width> {
-        use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
         let mut sum = Ok(Width::of(USUAL));
         let walked = expr.apply_children(|child| {
             let width = self.expr(child, below);
@@ -273,6 +303,32 @@ impl Walk {
         sum
     }
 }
+
+/// Whether anything in the plan is cast to a type whose values have a size of their own, or none that bounds them.
+fn is_typed(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    let walked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|expr| Ok(casts(expr)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    walked.map_err(|_| Diagnostic::error(Kind::Internal, "a plan could not be measured"))?;
+    Ok(found)
+}
+
+fn casts(expr: &Expr) -> bool {
+    let to = match expr {
+        Expr::Cast(cast) => cast.field.data_type(),
+        Expr::TryCast(cast) => cast.field.data_type(),
+        Expr::ScalarFunction(call) => return CASTING.contains(&call.name()),
+        _ => return false,
+    };
+    is_boundless(to) || Width::of(0).of_type(to) != Width::of(0)
+}
+
+/// Functions that make values of a type that is asked for.
+const CASTING: [&str; 4] = ["arrow_cast", "arrow_try_cast", "cast_to_type", "try_cast_to_type"];
 
 /// Aggregates whose result grows with the rows.
 const GATHERING: [&str; 2] = ["array_agg", "string_agg"];

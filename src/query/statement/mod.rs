@@ -22,3 +22,4 @@ mod tests;
 
 pub use jdbc::{Family, of as escaped_functions};
 pub use parse::{Explain, Statement, parse};
+pub(in crate::query) use relations::SERIES;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ObjectName, Query, Select, SetExpr, Statement as Ast, TableFactor, Visit, Visitor,
+    BinaryOperator, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Select, SetExpr,
+    Statement as Ast, TableFactor, TableFunctionArgs, UnaryOperator, Value, Visit, Visitor,
 };
 
 use super::syntax::refuse;
@@ -16,7 +17,7 @@ const READS: u64 = 1_000;
 /// Tables in one `FROM`, joined by `JOIN` or by comma.
 const TABLES: usize = 65;
 
-/// Refuses everything in a query that writes, locks, or reads from anything but a named table, a subquery or a list.
+/// Refuses everything in a query that writes, locks, or reads from anything but a named table, a subquery, a list or a series.
 pub(super) fn check(ast: &Ast) -> Result<()> {
     let mut reads = Reads::default();
     match ast.visit(&mut reads) {
@@ -171,12 +172,21 @@ fn check_select(select: &Select) -> Result<()> {
 
 fn check_factor(factor: &TableFactor) -> Result<()> {
     match factor {
-        TableFactor::Table { args: Some(_), name, .. } => {
-            refuse(&format!("`{name}(…)` in `FROM` is not answered, table functions are not offered"))
-        }
         TableFactor::Table {
-            with_hints, version, with_ordinality, partitions, json_path, sample, index_hints, ..
+            name,
+            args,
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+            ..
         } => {
+            if let Some(args) = args {
+                check_series(name, args)?;
+            }
             if !with_hints.is_empty()
                 || version.is_some()
                 || *with_ordinality
@@ -192,6 +202,53 @@ fn check_factor(factor: &TableFactor) -> Result<()> {
         TableFactor::Derived { sample: None, .. } | TableFactor::UNNEST { .. } | TableFactor::NestedJoin { .. } => {
             Ok(())
         }
-        _ => refuse("this source in `FROM` is not answered, table functions are not offered"),
+        _ => refuse("this source in `FROM` is not answered"),
+    }
+}
+
+/// Functions that are a table: they make numbers or times, row by row.
+pub(in crate::query) const SERIES: [&str; 2] = ["range", "generate_series"];
+
+/// The engine computes what is given to them while it plans.
+fn check_series(name: &ObjectName, args: &TableFunctionArgs) -> Result<()> {
+    let is_series = match name.0.as_slice() {
+        [part] => part.as_ident().is_some_and(|ident| SERIES.contains(&ident.value.to_lowercase().as_str())),
+        _ => false,
+    };
+    if !is_series || args.settings.is_some() {
+        return refuse(&format!(
+            "`{name}(…)` in `FROM` is not answered, of table functions only `range` and `generate_series` are"
+        ));
+    }
+    let written =
+        |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_written(expr));
+    if !args.args.iter().all(written) {
+        return refuse(&format!(
+            "what is given to `{name}(…)` in `FROM` must be written out: numbers, or dates and an interval"
+        ));
+    }
+    Ok(())
+}
+
+fn is_written(expr: &Expr) -> bool {
+    use SqlType as T;
+    match expr {
+        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
+        Expr::TypedString(_) => true,
+        Expr::Interval(interval) => is_written(&interval.value),
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
+            is_written(inner)
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus, right } => {
+            is_written(left) && is_written(right)
+        }
+        Expr::Cast { expr, data_type, .. } => {
+            let to = matches!(
+                data_type,
+                T::Date | T::Timestamp(..) | T::Int(_) | T::Integer(_) | T::BigInt(_) | T::Interval { .. }
+            );
+            to && is_written(expr)
+        }
+        _ => false,
     }
 }

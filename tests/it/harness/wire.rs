@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use argon2::{Argon2, Params, PasswordHasher as _};
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
@@ -112,6 +113,17 @@ pub struct Recorded {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
+/// The same login, on the same connection.
+impl Clone for Recorded {
+    fn clone(&self) -> Self {
+        let mut client = FlightSqlServiceClient::new_from_inner(self.client.inner().clone());
+        if let Some(token) = self.client.token() {
+            client.set_token(token.clone());
+        }
+        Self { client, address: self.address, bytes: Arc::clone(&self.bytes) }
+    }
+}
+
 /// How a statement gets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -121,14 +133,19 @@ pub enum Door {
 
 impl Recorded {
     pub async fn fetch_batches(&mut self, sql: &str) -> Result<Vec<RecordBatch>, String> {
+        Ok(self.batches_by(Door::Statement, sql).await?.1)
+    }
+
+    /// With the schema, which is there even if no row is.
+    pub async fn fetch_typed(&mut self, sql: &str) -> Result<(Schema, Vec<RecordBatch>), String> {
         self.batches_by(Door::Statement, sql).await
     }
 
     pub async fn fetch_by(&mut self, door: Door, sql: &str) -> Result<String, String> {
-        Ok(render(&self.batches_by(door, sql).await?))
+        Ok(render(&self.batches_by(door, sql).await?.1))
     }
 
-    async fn batches_by(&mut self, door: Door, sql: &str) -> Result<Vec<RecordBatch>, String> {
+    async fn batches_by(&mut self, door: Door, sql: &str) -> Result<(Schema, Vec<RecordBatch>), String> {
         fn text(error: impl std::fmt::Display) -> String {
             error.to_string()
         }
@@ -146,7 +163,9 @@ impl Recorded {
         assert_eq!((info.total_records, info.total_bytes), (-1, -1), "totals would tell of hidden rows");
         let ticket = info.endpoint[0].ticket.clone().unwrap();
         let stream = self.client.do_get(ticket).await.map_err(|error| error.to_string())?;
-        stream.try_collect().await.map_err(|error: arrow_flight::error::FlightError| error.to_string())
+        let batches =
+            stream.try_collect().await.map_err(|error: arrow_flight::error::FlightError| error.to_string())?;
+        Ok((info.try_decode_schema().map_err(text)?, batches))
     }
 
     pub async fn fetch(&mut self, sql: &str) -> Result<String, String> {

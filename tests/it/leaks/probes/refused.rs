@@ -40,7 +40,11 @@ pub const PROBES: &[Probe] = &[
     any("D27f", "SELECT * FROM read_csv('orders.csv')", refused("not answered")),
     any("D27g", "SELECT * FROM 'orders.csv'", refused("files are not read")),
     any("D27h", "SELECT * FROM \"file:///etc/passwd\"", refused("files are not read")),
-    any("D27i", "SELECT * FROM generate_series(1, 3)", Refused("not answered", "SELECT unnest(generate_series(1, 3))")),
+    any(
+        "D27i",
+        "SELECT * FROM range((SELECT max(amount) FROM sales.orders))",
+        Refused("written out", "SELECT * FROM range(3)"),
+    ),
     any("D27j", "SELECT * FROM metadata_cache()", refused("not answered")),
     any("D27k", "SELECT * FROM statistics_cache()", refused("not answered")),
     any("D27l", "SELECT * FROM list_files_cache()", refused("not answered")),

@@ -155,6 +155,11 @@ pub const PROBES: &[Probe] = &[
         "SELECT order_id FROM sales.orders WHERE amount >= ANY (SELECT amount FROM sales.orders WHERE qty = 0)",
         Differs,
     ),
+    any(
+        "series-in-from",
+        "SELECT r.value, o.order_id FROM range(99, 110) r LEFT JOIN sales.orders o ON o.order_id = r.value",
+        Differs,
+    ),
     any("empty-filter", "SELECT count(*) FROM sales.orders WHERE 1 = 1", Differs),
     any("is-not-null", "SELECT count(*) FROM sales.orders WHERE amount IS NOT NULL", Differs),
 ];

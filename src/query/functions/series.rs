@@ -1,0 +1,103 @@
+//! What is written out: values of constant expressions, and how many `range` and `generate_series` make of them.
+
+use std::str::FromStr as _;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+
+/// The value of an expression, where it is the same for every row and takes no work to see.
+pub(super) fn constant(expr: &Expr) -> Option<ScalarValue> {
+    match expr {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Alias(alias) => constant(&alias.expr),
+        Expr::Negative(inner) => constant(inner)?.arithmetic_negate().ok(),
+        Expr::Cast(cast) => converted(&cast.expr, cast.field.data_type()),
+        Expr::ScalarFunction(call) if call.name() == "arrow_cast" => match call.args.as_slice() {
+            [value, Expr::Literal(ScalarValue::Utf8(Some(to)), _)] => converted(value, &DataType::from_str(to).ok()?),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Other types can be of any size.
+fn converted(value: &Expr, to: &DataType) -> Option<ScalarValue> {
+    if to.is_integer() || to.is_temporal() { constant(value)?.cast_to(to).ok() } else { None }
+}
+
+/// The whole number that a value is, NULL being none.
+pub(super) fn whole(value: &ScalarValue) -> Option<i128> {
+    match value {
+        value if value.is_null() => Some(0),
+        ScalarValue::Int8(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::Int16(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::Int32(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::Int64(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::UInt8(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::UInt16(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::UInt32(Some(number)) => Some(i128::from(*number)),
+        ScalarValue::UInt64(Some(number)) => Some(i128::from(*number)),
+        _ => None,
+    }
+}
+
+/// How many steps a series has; none where its arguments are not written out.
+pub(super) fn length(arguments: &[Expr]) -> Option<i128> {
+    let values = arguments.iter().map(constant).collect::<Option<Vec<_>>>()?;
+    if values.iter().any(ScalarValue::is_null) {
+        return Some(0);
+    }
+    let (span, step) = match values.as_slice() {
+        [stop] => (whole(stop)?, 1),
+        [start, stop] => (whole(stop)?.checked_sub(whole(start)?)?, 1),
+        [start, stop, step] => match whole(step) {
+            Some(step) => (whole(stop)?.checked_sub(whole(start)?)?, step),
+            None => {
+                let step = shortest(step)?;
+                (between(start, stop, step)?, step)
+            }
+        },
+        // The planner says it better.
+        _ => return Some(0),
+    };
+    // Without a step it is refused, against its step empty.
+    Some(span.checked_div(step).map_or(0, |steps| steps.max(0)))
+}
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+
+/// Nanoseconds from one time to another, in the direction of the step. Where one has another zone than the other, either may be read
+/// in the other's.
+fn between(start: &ScalarValue, stop: &ScalarValue, step: i128) -> Option<i128> {
+    let span = nanoseconds(stop)?.checked_sub(nanoseconds(start)?)?;
+    Some(if start.data_type() == stop.data_type() { span } else { (span.abs() + 2 * DAY) * step.signum() })
+}
+
+/// Since 1970.
+fn nanoseconds(value: &ScalarValue) -> Option<i128> {
+    use ScalarValue as V;
+    Some(match value {
+        V::Date32(Some(days)) => i128::from(*days) * DAY,
+        V::Date64(Some(millis)) => i128::from(*millis) * 1_000_000,
+        V::TimestampSecond(Some(seconds), _) => i128::from(*seconds) * SECOND,
+        V::TimestampMillisecond(Some(millis), _) => i128::from(*millis) * 1_000_000,
+        V::TimestampMicrosecond(Some(micros), _) => i128::from(*micros) * 1_000,
+        V::TimestampNanosecond(Some(nanos), _) => i128::from(*nanos),
+        _ => return None,
+    })
+}
+
+/// What an interval is at least, in nanoseconds. Its parts go one way, or nobody knows where it leads.
+fn shortest(step: &ScalarValue) -> Option<i128> {
+    let (months, days, nanoseconds) = match step {
+        ScalarValue::IntervalYearMonth(Some(months)) => (*months, 0, 0),
+        ScalarValue::IntervalMonthDayNano(Some(step)) => (step.months, step.days, step.nanoseconds),
+        _ => return None,
+    };
+    // February has 28 days, and a day on which clocks go forward 23 hours.
+    let parts = [i128::from(months) * 28 * DAY, i128::from(days) * (DAY - 3_600 * SECOND), i128::from(nanoseconds)];
+    let one_way = parts.iter().all(|part| *part >= 0) || parts.iter().all(|part| *part <= 0);
+    one_way.then(|| parts.iter().sum())
+}
