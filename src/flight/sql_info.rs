@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::SchemaRef;
+use arrow::compute::can_cast_types;
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
+use arrow_flight::sql::SqlSupportsConvert as Convert;
 use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 
 use super::prepared;
@@ -13,6 +15,35 @@ use crate::query::{Family, escaped_functions};
 
 pub(in crate::flight) static SCHEMA: LazyLock<SchemaRef> =
     LazyLock::new(|| Arc::new(SqlInfoDataBuilder::schema().clone()));
+
+/// The types of `{fn CONVERT(…)}`, each with one that the engine holds such values in.
+const CONVERTED: [(Convert, DataType); 16] = [
+    (Convert::SqlConvertBigint, DataType::Int64),
+    (Convert::SqlConvertBit, DataType::Boolean),
+    (Convert::SqlConvertChar, DataType::Utf8),
+    (Convert::SqlConvertDate, DataType::Date32),
+    (Convert::SqlConvertDecimal, DataType::Decimal128(38, 10)),
+    (Convert::SqlConvertFloat, DataType::Float64),
+    (Convert::SqlConvertInteger, DataType::Int32),
+    (Convert::SqlConvertLongvarchar, DataType::Utf8),
+    (Convert::SqlConvertNumeric, DataType::Decimal128(38, 10)),
+    (Convert::SqlConvertReal, DataType::Float32),
+    (Convert::SqlConvertSmallint, DataType::Int16),
+    (Convert::SqlConvertTime, DataType::Time64(TimeUnit::Nanosecond)),
+    (Convert::SqlConvertTimestamp, DataType::Timestamp(TimeUnit::Nanosecond, None)),
+    (Convert::SqlConvertTinyint, DataType::Int8),
+    (Convert::SqlConvertVarbinary, DataType::Binary),
+    (Convert::SqlConvertVarchar, DataType::Utf8),
+];
+
+/// What can be converted to what.
+fn conversions() -> BTreeMap<i32, Vec<i32>> {
+    let to = |from: &DataType| {
+        let castable = CONVERTED.iter().filter(|(_, to)| can_cast_types(from, to));
+        castable.map(|(code, _)| *code as i32).collect()
+    };
+    CONVERTED.iter().map(|(code, from)| (*code as i32, to(from))).collect()
+}
 
 static ALL: LazyLock<Option<SqlInfoData>> = LazyLock::new(|| standard().build().ok());
 
@@ -78,7 +109,7 @@ fn standard() -> SqlInfoDataBuilder {
     info.append(514, "");
     info.append(515, true); // column aliases
     info.append(516, true); // NULL + NULL is NULL
-    info.append(517, BTreeMap::<i32, Vec<i32>>::new()); // CONVERT
+    info.append(517, conversions()); // {fn CONVERT(…)}
     info.append(518, true); // table aliases, and that they must differ from table names
     info.append(519, false);
     info.append(520, true); // ORDER BY expressions, and columns that are not selected

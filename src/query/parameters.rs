@@ -44,11 +44,8 @@ pub(in crate::query) fn bind(
     types: &[Option<DataType>],
     values: Option<&[ScalarValue]>,
 ) -> Result<LogicalPlan> {
+    count(types.len(), values)?;
     let values = match values {
-        Some(values) if values.len() != types.len() => {
-            let message = format!("the statement has {} parameters, {} values were given", types.len(), values.len());
-            return Err(Diagnostic::error(Kind::Invalid, message).hint("bind one value for each `?`"));
-        }
         Some(values) => (1..).zip(values).zip(types).map(|((at, value), to)| read(at, value, to.as_ref())).collect(),
         None => types.iter().map(|to| null(to.as_ref())).collect::<Result<Vec<_>>>(),
     }?;
@@ -56,6 +53,18 @@ pub(in crate::query) fn bind(
         return Ok(plan);
     }
     plan.replace_params_with_values(&ParamValues::from(values)).map_err(|error| diagnose(&error))
+}
+
+/// # Errors
+/// `Invalid` where the statement has another number of `parameters` than values are given, if any are.
+pub(in crate::query) fn count(parameters: usize, values: Option<&[ScalarValue]>) -> Result<()> {
+    match values {
+        Some(values) if values.len() != parameters => {
+            let message = format!("the statement has {parameters} parameters, {} values were given", values.len());
+            Err(Diagnostic::error(Kind::Invalid, message).hint("bind one value for each `?`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read(at: usize, value: &ScalarValue, to: Option<&DataType>) -> Result<ScalarValue> {

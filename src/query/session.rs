@@ -21,6 +21,7 @@ use futures::stream::{self, BoxStream};
 use moka::sync::Cache;
 
 use super::deadline::Planners;
+use super::parameters;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Defaults, Setting, Settings, Values};
 use super::statement::{self, SERIES, Statement};
@@ -311,7 +312,10 @@ impl Session {
         let (sql, limits) = (sql.to_owned(), self.shared.limits.clone());
         let planned = self.shared.planners.run(self.principal().name().as_str(), async move {
             match statement::parse(&sql, &limits)? {
-                Statement::Set(change) => Ok(Planned::change(sql, change, generation, view)),
+                Statement::Set(change) => {
+                    parameters::count(0, values.as_deref())?;
+                    Ok(Planned::change(sql, change, generation, view))
+                }
                 parsed => plan::plan(state?.as_ref(), &sql, parsed, values.as_deref(), &limits).await,
             }
         });

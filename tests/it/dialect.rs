@@ -1,5 +1,11 @@
 //! SQL that tools write: escapes of JDBC, functions of dates, spellings of intervals, and statements that ask for columns only.
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int32Type;
+use arrow_flight::sql::{SqlInfo, SqlSupportsConvert};
+use futures::TryStreamExt;
+
+use crate::harness::wire::Served;
 use crate::harness::{Mesh, check};
 
 const MESH: &str = include_str!("fixtures/regions.txt");
@@ -298,4 +304,29 @@ async fn statements_of_tools() {
             assert_eq!(answer, expect, "{sql}");
         }
     }
+}
+
+/// SqlInfo 517 says what `{fn CONVERT(…)}` converts: each pair is planned, and runs over NULL.
+#[tokio::test]
+async fn what_is_said_to_convert_converts() {
+    let served = Served::start(MESH).await;
+    let mut ana = served.connect("ana").await;
+    let info = ana.client.get_sql_info(vec![SqlInfo::SqlSupportsConvert]).await.unwrap();
+    let rows = ana.client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap();
+    let batch = rows.try_collect::<Vec<_>>().await.unwrap().remove(0);
+    let value = batch.column(1).as_union().value(0);
+    let map = value.as_map().value(0);
+    let (from, to) = (map.column(0).as_primitive::<Int32Type>(), map.column(1).as_list::<i32>());
+    let word = |code: i32| SqlSupportsConvert::try_from(code).unwrap().as_str_name().replace("CONVERT_", "");
+    let mut pairs = 0;
+    for (from, to) in from.values().iter().zip(to.iter()) {
+        for to in to.unwrap().as_primitive::<Int32Type>().values() {
+            let (from, to) = (word(*from), word(*to));
+            ana.fetch(&format!("SELECT {{fn CONVERT({{fn CONVERT(NULL, {from})}}, {to})}}"))
+                .await
+                .unwrap_or_else(|error| panic!("{from} to {to}: {error}"));
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 150, "{pairs} pairs");
 }

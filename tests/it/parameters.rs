@@ -187,6 +187,8 @@ async fn wrong_values_are_told_and_harm_nothing() {
         let error = ana.client.prepare(sql.to_owned(), None).await.err().unwrap().to_string();
         assert!(error.contains(expect), "{error}");
     }
+    let error = ask(&mut ana, "SET timezone = 'UTC'", row(vec![("0", int(1))])).await.unwrap_err();
+    assert!(error.contains("has 0 parameters, 1 values were given"), "{error}");
     // A size is looked at once it is known.
     let error = ask(&mut ana, "SELECT repeat('x', ?)", row(vec![("0", int(100_000_000))])).await.unwrap_err();
     assert!(error.contains("at most"), "{error}");
