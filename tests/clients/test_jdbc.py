@@ -10,6 +10,12 @@ PROBE = pathlib.Path(__file__).parent / "jdbc" / "Probe.java"
 # Java 17 keeps the buffers of java.nio to itself otherwise.
 OPEN = "--add-opens=java.base/java.nio=ALL-UNNAMED"
 
+# Each finds the row that it compares with.
+SETTERS = [
+    *["Byte", "Short", "Int", "Int of a bigint", "Long", "Float", "Double", "BigDecimal", "Boolean", "String", "Bytes"],
+    *["Date", "Time", "Timestamp", "Object"],
+]
+
 # What each version answers alike; the demo has 200 of its 500 customers in Ana's region.
 EXPECTED = {
     "product": "meshgate",
@@ -29,6 +35,8 @@ EXPECTED = {
     "cross reference": "[order_id]",
     "procedures": "[]",
     "functions": "[]",
+    "methods that fail": "[]",
+    "converts": "true",
     "indexes": "[]",
     "one": "[1]",
     "regions": "[EU 200]",
@@ -41,6 +49,9 @@ EXPECTED = {
     "parameters": "5",
     "bound": "[7 it's 1.50 true null]",
     "typed US": "[0]",
+    **{f"set {setter}": "[1]" for setter in SETTERS},
+    "set Null": "[0]",
+    "in time": "ended",
     "million": "1000000 499999500000",
     "cancelled": "done",
     "after a cancel": "[3]",
@@ -68,8 +79,12 @@ def ask(version: str, url: str, *sql: str) -> tuple[dict[str, str], subprocess.C
     return {line[0]: line[1] for line in lines}, ran
 
 
+def url(gateway, options: str) -> str:
+    return f"jdbc:arrow-flight-sql://{gateway.address}/?useEncryption=false&{options}"
+
+
 def probe(gateway, version: str, options: str) -> tuple[dict[str, str], subprocess.CompletedProcess]:
-    return ask(version, f"jdbc:arrow-flight-sql://{gateway.address}/?useEncryption=false&{options}")
+    return ask(version, url(gateway, options))
 
 
 needs_jdbc = pytest.mark.skipif(
@@ -84,6 +99,7 @@ def test_tools_browse_ask_bind_and_cancel(demo, version):
     assert {name: told.get(name) for name in EXPECTED} == EXPECTED, ran.stderr[-3000:]
     # As many as the demo has for her: dates and numbers arrive as they were meant.
     assert told["typed EU"] == f"[{demo.rows('ana', 'select count(*) from sales.orders')[0][0]}]"
+    assert {"CONCAT", "LENGTH", "UCASE"} <= set(told["functions of texts"].split(", "))
     assert told["hidden column"].startswith("error there is no column `credit_limit` at line 1, column 8")
     assert told["not SQL"].startswith("error expected an SQL statement, found `selec`")
     assert "meshgate is read-only" in told["write"]
@@ -97,6 +113,14 @@ def test_a_catalog_in_the_url_is_taken(demo):
     assert told.get("regions") == EXPECTED["regions"], ran.stderr[-3000:]
     told, ran = probe(demo, "18.3.0", "user=ana&password=ana&catalog=other")
     assert told == {} and "Cannot set session option for catalog" in ran.stderr
+
+
+def test_what_the_driver_does_not_know_is_a_header(demo):
+    """It has no decompression, and says so: it was the server that compressed."""
+    told, _ = ask("18.3.0", url(demo, "user=ana&password=ana&arrow-compression=zstd"), "select 1")
+    assert "compression" in told["answer"], told
+    told, _ = ask("18.3.0", url(demo, "user=ana&password=ana&arrow-compression=none"), "select 1")
+    assert told["answer"] == "[1]"
 
 
 def test_a_wrong_password_is_refused(demo):

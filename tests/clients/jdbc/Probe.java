@@ -1,3 +1,4 @@
+import java.lang.reflect.Method;
 import java.math.BigDecimal;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
@@ -9,6 +10,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -54,6 +56,59 @@ public class Probe {
         return rows;
     }
 
+    /** The questions without arguments that are not answered. */
+    static List<String> fails(DatabaseMetaData meta) {
+        List<String> fails = new ArrayList<>();
+        for (Method method : DatabaseMetaData.class.getMethods()) {
+            if (method.getParameterCount() > 0) {
+                continue;
+            }
+            try {
+                Object answer = method.invoke(meta);
+                if (answer instanceof ResultSet results) {
+                    rows(results);
+                }
+            } catch (Exception error) {
+                fails.add(method.getName());
+            }
+        }
+        Collections.sort(fails);
+        return fails;
+    }
+
+    interface Setter {
+        void set(PreparedStatement statement) throws SQLException;
+    }
+
+    /** Whether a parameter of the type of `value` takes what a setter gives. */
+    static void setter(Connection connection, String name, String value, Setter setter) {
+        tell("set " + name, () -> {
+            try (PreparedStatement statement = connection.prepareStatement("select count(*) as n from (values (1)) v(x) where " + value + " = ?")) {
+                setter.set(statement);
+                return rows(statement.executeQuery());
+            }
+        });
+    }
+
+    static void setters(Connection connection) {
+        setter(connection, "Byte", "cast(x + 6 as tinyint)", s -> s.setByte(1, (byte) 7));
+        setter(connection, "Short", "cast(x + 6 as smallint)", s -> s.setShort(1, (short) 7));
+        setter(connection, "Int", "cast(x + 6 as int)", s -> s.setInt(1, 7));
+        setter(connection, "Int of a bigint", "cast(x + 6 as bigint)", s -> s.setInt(1, 7));
+        setter(connection, "Long", "cast(x + 6 as bigint)", s -> s.setLong(1, 7));
+        setter(connection, "Float", "cast(x + 0.5 as real)", s -> s.setFloat(1, 1.5f));
+        setter(connection, "Double", "cast(x + 0.5 as double)", s -> s.setDouble(1, 1.5));
+        setter(connection, "BigDecimal", "cast(x + 0.5 as decimal(10, 2))", s -> s.setBigDecimal(1, new BigDecimal("1.50")));
+        setter(connection, "Boolean", "(x = 1)", s -> s.setBoolean(1, true));
+        setter(connection, "String", "cast(x as varchar)", s -> s.setString(1, "1"));
+        setter(connection, "Bytes", "cast(cast(x as varchar) as bytea)", s -> s.setBytes(1, new byte[] {'1'}));
+        setter(connection, "Date", "(case x when 1 then date '2026-01-01' end)", s -> s.setDate(1, java.sql.Date.valueOf("2026-01-01")));
+        setter(connection, "Time", "(case x when 1 then time '10:00:00' end)", s -> s.setTime(1, java.sql.Time.valueOf("10:00:00")));
+        setter(connection, "Timestamp", "(case x when 1 then timestamp '2026-01-01T10:00:00' end)", s -> s.setTimestamp(1, java.sql.Timestamp.valueOf("2026-01-01 10:00:00")));
+        setter(connection, "Object", "cast(x + 6 as bigint)", s -> s.setObject(1, 7L));
+        setter(connection, "Null", "x", s -> s.setNull(1, Types.BIGINT));
+    }
+
     public static void main(String[] arguments) throws Exception {
         try (Connection connection = DriverManager.getConnection(arguments[0])) {
             if (arguments.length > 1) {
@@ -79,6 +134,9 @@ public class Probe {
             tell("cross reference", () -> rows(meta.getCrossReference(null, "sales", "orders", null, "logistics", "shipments"), "FKCOLUMN_NAME"));
             tell("procedures", () -> rows(meta.getProcedures(null, null, "%")));
             tell("functions", () -> rows(meta.getFunctions(null, null, "%")));
+            tell("methods that fail", () -> fails(meta));
+            tell("converts", meta::supportsConvert);
+            tell("functions of texts", meta::getStringFunctions);
             tell("indexes", () -> rows(meta.getIndexInfo(null, "sales", "orders", false, true)));
 
             try (Statement statement = connection.createStatement()) {
@@ -103,6 +161,7 @@ public class Probe {
                 statement.setNull(5, Types.VARCHAR);
                 tell("bound", () -> rows(statement.executeQuery()));
             }
+            setters(connection);
             String typed = "select count(*) as n from sales.orders where order_id >= ? and amount > ? and region = ? and ordered_at < ?";
             try (PreparedStatement statement = connection.prepareStatement(typed)) {
                 for (String region : new String[] {"EU", "US"}) {
@@ -124,6 +183,16 @@ public class Probe {
                         }
                     }
                     return count + " " + sum;
+                });
+                tell("in time", () -> {
+                    long begun = System.currentTimeMillis();
+                    try (Statement slow = connection.createStatement()) {
+                        slow.setQueryTimeout(1);
+                        rows(slow.executeQuery("select count(*) from range(0, 10000000) a, range(0, 10000000) b where a.value + b.value < 0"));
+                        return "answered";
+                    } catch (SQLException late) {
+                        return System.currentTimeMillis() - begun < 30000 ? "ended" : "late";
+                    }
                 });
                 tell("cancelled", () -> {
                     ResultSet results = statement.executeQuery("select unnest(range(0, 1000000)) as n");
