@@ -117,10 +117,8 @@ impl ExecutionPlan for OuterExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.as_slice() {
-            [input] => Ok(Self::over(input)),
-            _ => internal_err!("{} has one input", self.name()),
-        }
+        let [input] = children.as_slice() else { return internal_err!("{} has one input", self.name()) };
+        Ok(Self::over(input))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -132,10 +130,8 @@ impl ExecutionPlan for OuterExec {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        match inputs {
-            [input] => Ok(Arc::clone(input)),
-            _ => internal_err!("{} has one input", self.name()),
-        }
+        let [input] = inputs else { return internal_err!("{} has one input", self.name()) };
+        Ok(Arc::clone(input))
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

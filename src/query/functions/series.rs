@@ -49,15 +49,16 @@ pub(super) fn length(arguments: &[Expr]) -> Option<i128> {
         return Some(0);
     }
     let (span, step) = match values.as_slice() {
-        [stop] => (whole(stop)?, 1),
-        [start, stop] => (whole(stop)?.checked_sub(whole(start)?)?, 1),
-        [start, stop, step] => match whole(step) {
-            Some(step) => (whole(stop)?.checked_sub(whole(start)?)?, step),
-            None => {
+        [end] => (whole(end)?, 1),
+        [begin, end] => (whole(end)?.checked_sub(whole(begin)?)?, 1),
+        [begin, end, step] => {
+            if let Some(step) = whole(step) {
+                (whole(end)?.checked_sub(whole(begin)?)?, step)
+            } else {
                 let step = shortest(step)?;
-                (between(start, stop, step)?, step)
+                (between(begin, end, step)?, step)
             }
-        },
+        }
         // The planner says it better.
         _ => return Some(0),
     };
@@ -70,9 +71,9 @@ const DAY: i128 = 86_400 * SECOND;
 
 /// Nanoseconds from one time to another, in the direction of the step. Where one has another zone than the other, either may be read
 /// in the other's.
-fn between(start: &ScalarValue, stop: &ScalarValue, step: i128) -> Option<i128> {
-    let span = nanoseconds(stop)?.checked_sub(nanoseconds(start)?)?;
-    Some(if start.data_type() == stop.data_type() { span } else { (span.abs() + 2 * DAY) * step.signum() })
+fn between(begin: &ScalarValue, end: &ScalarValue, step: i128) -> Option<i128> {
+    let span = nanoseconds(end)?.checked_sub(nanoseconds(begin)?)?;
+    Some(if begin.data_type() == end.data_type() { span } else { (span.abs() + 2 * DAY) * step.signum() })
 }
 
 /// Since 1970.
@@ -80,9 +81,8 @@ fn nanoseconds(value: &ScalarValue) -> Option<i128> {
     use ScalarValue as V;
     Some(match value {
         V::Date32(Some(days)) => i128::from(*days) * DAY,
-        V::Date64(Some(millis)) => i128::from(*millis) * 1_000_000,
         V::TimestampSecond(Some(seconds), _) => i128::from(*seconds) * SECOND,
-        V::TimestampMillisecond(Some(millis), _) => i128::from(*millis) * 1_000_000,
+        V::Date64(Some(millis)) | V::TimestampMillisecond(Some(millis), _) => i128::from(*millis) * 1_000_000,
         V::TimestampMicrosecond(Some(micros), _) => i128::from(*micros) * 1_000,
         V::TimestampNanosecond(Some(nanos), _) => i128::from(*nanos),
         _ => return None,
