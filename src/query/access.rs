@@ -14,7 +14,7 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 
 use super::failure::diagnose;
 use super::functions;
-use super::plan::{check_name, in_schema, is_of_the_mesh};
+use super::plan::{check_name, is_of_the_mesh, tables};
 use super::session::ViewState;
 use crate::diagnostic::{Kind, Result};
 use crate::govern::{Explained, PrincipalView, Resolution, SystemTable, explain};
@@ -30,10 +30,8 @@ const ROWS: &str = "(rows)";
 /// # Errors
 /// Those of the statement itself, but for products that may be known of and not read: these are answered.
 pub(in crate::query) async fn plan(state: &ViewState, parsed: ParsedStatement) -> Result<LogicalPlan> {
-    let references = state.state.resolve_table_references(&parsed).map_err(|error| diagnose(&error))?;
+    let references = tables(state, &parsed)?;
     let mut closed = false;
-    let references: Vec<TableReference> =
-        references.iter().map(|reference| in_schema(reference, state.bare())).collect();
     for reference in &references {
         match check_name(&state.view, reference) {
             Err(denied) if denied.kind == Kind::Denied => closed = true,

@@ -19,7 +19,7 @@ use super::failure::diagnose;
 use super::marks::{marked, unmarked};
 use super::session::ViewState;
 use super::setting::{Change, Defaults, Setting};
-use super::statement::{self, Explain, Statement};
+use super::statement::{self, Explain, SERIES, Statement};
 use super::{functions, parameters};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -229,14 +229,18 @@ fn without_dynamic_filters(options: &mut OptimizerOptions) {
 
 /// Every name must resolve for this principal; unknown and forbidden give the same answer.
 fn check_names(state: &ViewState, parsed: &ParsedStatement) -> Result<()> {
-    let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error))?;
-    let tables = references.iter().filter(|reference| !is_series(reference));
-    tables.into_iter().try_for_each(|reference| check_name(&state.view, &in_schema(reference, state.bare())))
+    tables(state, parsed)?.iter().try_for_each(|table| check_name(&state.view, table))
 }
 
-/// A function in `FROM` looks like a table here. If it is one, the engine finds it in this principal's view or not at all.
-fn is_series(reference: &TableReference) -> bool {
-    matches!(reference, TableReference::Bare { table } if statement::SERIES.contains(&table.as_ref()))
+/// The tables that a statement names. A function in `FROM` is none, though the engine lists it.
+pub(in crate::query) fn tables(state: &ViewState, parsed: &ParsedStatement) -> Result<Vec<TableReference>> {
+    let references = state.state.resolve_table_references(parsed).map_err(|error| diagnose(&error))?;
+    let is_table = |reference: &TableReference| match reference {
+        TableReference::Bare { table } if SERIES.contains(&table.as_ref()) => statement::reads_table(parsed, table),
+        _ => true,
+    };
+    let tables = references.iter().filter(|reference| is_table(reference));
+    Ok(tables.map(|reference| in_schema(reference, state.bare())).collect())
 }
 
 /// A bare name with the schema in which it is looked up.

@@ -1,7 +1,10 @@
 //! Every call of a statement, against its rule.
 
 use std::ops::ControlFlow;
+use std::str::FromStr as _;
 
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr as Planned, LogicalPlan};
@@ -9,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, Visitor}
 
 use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, known, rule};
 use super::series::{self, constant, whole};
+use super::value::fixed;
 use crate::diagnostic::{Diagnostic, Kind, Result, did_you_mean};
 
 /// Checks every name of a function in `statement`, before anything is planned.
@@ -85,7 +89,7 @@ impl Sizes {
             // Too few arguments: the planner says it better.
             Rule::Sized(place) if place >= arguments.len() => return Ok(()),
             Rule::Sized(place) => arguments.get(place).and_then(literal_size),
-            Rule::Series => series::length(arguments),
+            Rule::Series => series::steps(arguments),
         };
         let size = size.ok_or_else(|| {
             Diagnostic::error(Kind::Unsupported, format!("the size given to `{name}` must be written out")).hint(
@@ -131,6 +135,11 @@ impl Visitor for Calls {
 }
 
 fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
+    match expr {
+        Planned::Cast(cast) => check_type(cast.field.data_type())?,
+        Planned::TryCast(cast) => check_type(cast.field.data_type())?,
+        _ => {}
+    }
     let (name, arguments): (&str, &[Planned]) = match expr {
         Planned::ScalarFunction(call) => (call.name(), &call.args),
         Planned::HigherOrderFunction(call) => (call.func.name(), &call.args),
@@ -138,6 +147,13 @@ fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
         Planned::WindowFunction(call) => (call.fun.name(), &call.params.args),
         _ => return Ok(()),
     };
+    if matches!(name, "arrow_cast" | "arrow_try_cast")
+        && let Some(Planned::Literal(ScalarValue::Utf8(Some(to)), _)) = arguments.get(1)
+        // What is no type is told by the engine.
+        && let Ok(to) = DataType::from_str(to)
+    {
+        check_type(&to)?;
+    }
     let centroids = match name {
         "approx_percentile_cont" => arguments.get(2),
         "approx_percentile_cont_with_weight" => arguments.get(3),
@@ -147,6 +163,19 @@ fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
         check_centroids(name, centroids)?;
     }
     sizes.check(name, arguments)
+}
+
+/// Values of a fixed size take it even if they are NULL, and inside others nobody counts how many there are.
+fn check_type(to: &DataType) -> Result<()> {
+    if fixed(to).is_some() {
+        return Ok(());
+    }
+    let shown: String = to.to_string().chars().take(128).collect();
+    Err(Diagnostic::error(
+        Kind::Unsupported,
+        format!("a cast to `{shown}` is not offered: its values can be of any size"),
+    )
+    .hint("use `List(…)` for lists, and texts or bytes without a size"))
 }
 
 /// A digest takes memory for each of its centroids before it sees a row, one digest for each group.

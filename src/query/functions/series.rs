@@ -21,7 +21,7 @@ pub(super) fn constant(expr: &Expr) -> Option<ScalarValue> {
     }
 }
 
-/// Other types can be of any size.
+/// Only what has a fixed size is converted here.
 fn converted(value: &Expr, to: &DataType) -> Option<ScalarValue> {
     if to.is_integer() || to.is_temporal() { constant(value)?.cast_to(to).ok() } else { None }
 }
@@ -43,7 +43,7 @@ pub(super) fn whole(value: &ScalarValue) -> Option<i128> {
 }
 
 /// How many steps a series has; none where its arguments are not written out.
-pub(super) fn length(arguments: &[Expr]) -> Option<i128> {
+pub(super) fn steps(arguments: &[Expr]) -> Option<i128> {
     let values = arguments.iter().map(constant).collect::<Option<Vec<_>>>()?;
     if values.iter().any(ScalarValue::is_null) {
         return Some(0);
@@ -55,22 +55,21 @@ pub(super) fn length(arguments: &[Expr]) -> Option<i128> {
             if let Some(step) = whole(step) {
                 (whole(end)?.checked_sub(whole(begin)?)?, step)
             } else {
-                let step = shortest(step)?;
+                let step = shortest(step, matches!(begin, ScalarValue::Date32(_) | ScalarValue::Date64(_)))?;
                 (between(begin, end, step)?, step)
             }
         }
         // The planner says it better.
         _ => return Some(0),
     };
-    // Without a step it is refused, against its step empty.
+    // The engine refuses a step of nothing, and has no values where a step leads away from the end.
     Some(span.checked_div(step).map_or(0, |steps| steps.max(0)))
 }
 
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
-/// Nanoseconds from one time to another, in the direction of the step. Where one has another zone than the other, either may be read
-/// in the other's.
+/// Nanoseconds from one time to another, in the direction of the step. Between two zones they are not known to the hour.
 fn between(begin: &ScalarValue, end: &ScalarValue, step: i128) -> Option<i128> {
     let span = nanoseconds(end)?.checked_sub(nanoseconds(begin)?)?;
     Some(if begin.data_type() == end.data_type() { span } else { (span.abs() + 2 * DAY) * step.signum() })
@@ -89,15 +88,17 @@ fn nanoseconds(value: &ScalarValue) -> Option<i128> {
     })
 }
 
-/// What an interval is at least, in nanoseconds. Its parts go one way, or nobody knows where it leads.
-fn shortest(step: &ScalarValue) -> Option<i128> {
+/// What an interval is at least, in nanoseconds. Its parts go one way, or nobody knows where it leads. Dates take whole days of it.
+fn shortest(step: &ScalarValue, of_dates: bool) -> Option<i128> {
     let (months, days, nanoseconds) = match step {
         ScalarValue::IntervalYearMonth(Some(months)) => (*months, 0, 0),
         ScalarValue::IntervalMonthDayNano(Some(step)) => (step.months, step.days, step.nanoseconds),
         _ => return None,
     };
+    let nanoseconds = i128::from(nanoseconds);
+    let nanoseconds = if of_dates { nanoseconds / DAY * DAY } else { nanoseconds };
     // February has 28 days, and a day on which clocks go forward 23 hours.
-    let parts = [i128::from(months) * 28 * DAY, i128::from(days) * (DAY - 3_600 * SECOND), i128::from(nanoseconds)];
+    let parts = [i128::from(months) * 28 * DAY, i128::from(days) * (DAY - 3_600 * SECOND), nanoseconds];
     let one_way = parts.iter().all(|part| *part >= 0) || parts.iter().all(|part| *part <= 0);
     one_way.then(|| parts.iter().sum())
 }

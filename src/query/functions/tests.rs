@@ -108,6 +108,7 @@ async fn sizes_are_written_out_and_below_the_limit() {
             "range(TIMESTAMP '2000-01-01', arrow_cast('2000-01-01T00:00:00', 'Timestamp(ns, \"+05:00\")'), INTERVAL '1 millisecond')",
             Kind::Exhausted,
         ),
+        ("range(DATE '1000-01-01', DATE '6000-01-01', INTERVAL '1 day 86399 seconds')", Kind::Exhausted),
         ("range(DATE '2000-01-01', arrow_cast(a, 'Date32'), INTERVAL '1' DAY)", Kind::Unsupported),
     ] {
         let answer = rows(&format!("SELECT {sql} {table}")).await;
@@ -242,7 +243,31 @@ async fn types_of_any_size_are_neither_gathered_nor_multiplied() {
         ("SELECT arrow_cast(NULL, 'FixedSizeBinary(2000000000)')", Kind::Exhausted),
         ("SELECT arrow_try_cast(s, 'FixedSizeBinary(2000000000)') FROM t", Kind::Exhausted),
         ("SELECT CAST([1] AS INT[2000000000])", Kind::Exhausted),
-        ("SELECT CAST([NULL, NULL] AS INT[5000000][])", Kind::Exhausted),
+        // Multiplied by other words.
+        (
+            "SELECT a || a || a || a || a || a || a || a || a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t)",
+            Kind::Unsupported,
+        ),
+        (
+            "SELECT length(concat(a, a)) FROM (SELECT concat(a, a, a, a, a) AS a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t))",
+            Kind::Unsupported,
+        ),
+        ("SELECT repeat(arrow_cast(s, 'Utf8View'), 1000) FROM t", Kind::Unsupported),
+        (
+            "SELECT repeat(repeat(repeat(repeat(repeat(g, 15), 15), 15), 15), 15) FROM (SELECT string_agg(s, ',') AS g FROM t)",
+            Kind::Exhausted,
+        ),
+        // Inside others.
+        ("SELECT CAST(array_agg(CAST(NULL AS INT[])) AS INT[1000000][]) FROM range(0, 1000000)", Kind::Unsupported),
+        ("SELECT arrow_cast(NULL, 'Struct(\"a\": FixedSizeBinary(2000000000))')", Kind::Unsupported),
+        ("SELECT arrow_cast(NULL, 'Union(Sparse, 0: (\"a\": FixedSizeBinary(2000000000)))')", Kind::Unsupported),
+        (
+            "SELECT arrow_cast(NULL, 'RunEndEncoded(\"run_ends\": non-null Int32, \"values\": FixedSizeList(1000000, FixedSizeBinary(2000000000)))')",
+            Kind::Unsupported,
+        ),
+        ("SELECT arrow_cast(NULL, 'FixedSizeList(1000000, Struct(\"a\": Decimal256(76, 0)))')", Kind::Unsupported),
+        ("SELECT arrow_cast(NULL, 'Dictionary(Int32, FixedSizeBinary(2000000000))')", Kind::Unsupported),
+        ("SELECT CAST([NULL, NULL] AS INT[5000000][])", Kind::Unsupported),
         ("SELECT cast_to_type(NULL, arrow_cast(NULL, 'FixedSizeList(100000000, Int8)'))", Kind::Exhausted),
         ("SELECT 1 FROM t WHERE CAST(NULL AS INT[2000000000]) IS NULL", Kind::Exhausted),
         ("SELECT 1 FROM t WHERE n IN (SELECT cardinality(CAST(NULL AS INT[2000000000])))", Kind::Exhausted),
@@ -259,6 +284,7 @@ async fn types_of_any_size_are_neither_gathered_nor_multiplied() {
     ] {
         rows(sql).await.unwrap_or_else(|refused| panic!("{sql}: {refused}"));
     }
+    rows("SELECT arrow_cast([[1, 2]], 'List(FixedSizeList(2, Int64))')").await.unwrap();
     let narrow = rows("SELECT CAST([1, 2] AS INT[2])").await.unwrap();
     let wide = rows("SELECT CAST(NULL AS INT[1000000])").await.unwrap();
     assert!(narrow > 1_000 && wide < 100, "{narrow} and {wide} rows at once");

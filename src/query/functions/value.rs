@@ -6,7 +6,7 @@ use datafusion::logical_expr::Expr;
 
 use super::check::literal_size;
 use super::names::LARGEST;
-use super::series::length;
+use super::series::steps;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// A text or list of unknown length.
@@ -41,14 +41,19 @@ impl Width {
         .of_type(data_type)
     }
 
-    /// At least what a value of the type takes even if it is NULL.
+    /// At least what a value of the type takes even if it is NULL. What is refused as a type counts as too wide.
     pub fn of_type(self, data_type: &DataType) -> Self {
-        let (bytes, elements) = fixed(data_type, self.elements);
+        let bytes = fixed(data_type).unwrap_or(u64::MAX);
+        let elements = match data_type {
+            DataType::FixedSizeList(_, size) => u64::try_from(*size).unwrap_or(u64::MAX),
+            _ => 1,
+        };
         Self { bytes: self.bytes.max(bytes), elements: self.elements.max(elements), ..self }
     }
 
     pub fn times(self, count: u64) -> Self {
-        let bytes = if self.gathered && count >= MANY { self.bytes.max(GATHERED) } else { self.bytes };
+        let many = self.gathered && (count >= MANY || self.bytes.saturating_mul(count) >= USUAL * MANY);
+        let bytes = if many { self.bytes.max(GATHERED) } else { self.bytes };
         Self { bytes: bytes.saturating_mul(count), ..self }
     }
 
@@ -64,7 +69,9 @@ impl Width {
 
     /// Both in one value, which is no list of both.
     pub fn plus(self, other: Self) -> Self {
-        Self { bytes: self.bytes.saturating_add(other.bytes), ..self }.with(other)
+        let width = Self { bytes: self.bytes.saturating_add(other.bytes), ..self }.with(other);
+        let many = width.gathered && width.bytes >= USUAL * MANY;
+        if many { Self { bytes: width.bytes.max(GATHERED), ..width } } else { width }
     }
 
     pub fn list(self, elements: u64) -> Self {
@@ -82,42 +89,59 @@ impl Width {
     }
 }
 
-/// Bytes and elements that the type alone asks for, of a list with as many elements.
-fn fixed(data_type: &DataType, elements: u64) -> (u64, u64) {
-    let count = |size: i32| u64::try_from(size).unwrap_or(u64::MAX);
+/// Bytes of a fixed size that values inside others may have: no more than what they hold instead of it.
+const SMALL_PART: u64 = 64;
+
+/// Bytes that a value of the type takes even if it is NULL; none for a type that is not offered.
+///
+/// Arrays of such types have no offsets, and no bound that comes with those.
+pub(super) fn fixed(data_type: &DataType) -> Option<u64> {
+    use DataType as T;
+    // Inside another: how many there are is not known, so they are small.
+    let inside = |part: &DataType| fixed(part).filter(|bytes| *bytes <= SMALL_PART).map(|_| 0);
     match data_type {
-        DataType::FixedSizeBinary(size) => (count(*size), 1),
-        DataType::FixedSizeList(item, size) => {
-            let (bytes, _) = fixed(item.data_type(), 1);
-            let bytes = bytes.max(item.data_type().primitive_width().map_or(USUAL, |bytes| bytes as u64));
-            (bytes.saturating_mul(count(*size)), count(*size))
+        T::FixedSizeBinary(size) => u64::try_from(*size).ok(),
+        T::FixedSizeList(item, size) => {
+            let item = item.data_type();
+            let bytes = match item {
+                T::Struct(_) => return None,
+                item => fixed(item)?.max(item.primitive_width().map_or(USUAL, |bytes| bytes as u64)),
+            };
+            Some(bytes.saturating_mul(u64::try_from(*size).ok()?))
         }
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::Map(item, _) => (fixed(item.data_type(), 1).0.saturating_mul(elements.max(ELEMENTS)), 1),
-        DataType::Struct(fields) => {
-            (fields.iter().fold(0, |sum, field| sum.saturating_add(fixed(field.data_type(), elements).0)), 1)
+        T::List(item) | T::LargeList(item) | T::ListView(item) | T::LargeListView(item) | T::Map(item, _) => {
+            inside(item.data_type())
         }
-        DataType::Dictionary(_, values) => fixed(values, elements),
-        _ => (0, 1),
+        T::Struct(fields) => fields.iter().try_fold(0, |_, field| inside(field.data_type())),
+        T::Dictionary(_, values) => inside(values),
+        T::RunEndEncoded(ends, values) => {
+            let ends = matches!(ends.data_type(), T::Int16 | T::Int32 | T::Int64);
+            if ends && !values.data_type().is_nested() { inside(values.data_type()) } else { None }
+        }
+        T::Union(..) => None,
+        _ => Some(0),
     }
 }
 
 /// Whether arrays of the type, or of one in it, can be longer than the two gigabytes that all others stop at.
 pub(super) fn is_boundless(data_type: &DataType) -> bool {
+    use DataType as T;
     match data_type {
-        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) | DataType::LargeListView(_) => true,
-        DataType::List(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => {
+        T::LargeUtf8 | T::LargeBinary | T::LargeList(_) | T::LargeListView(_) | T::Utf8View | T::BinaryView => true,
+        T::List(item) | T::ListView(item) | T::FixedSizeList(item, _) | T::Map(item, _) => {
             is_boundless(item.data_type())
         }
-        DataType::Struct(fields) => fields.iter().any(|field| is_boundless(field.data_type())),
-        DataType::Dictionary(_, values) => is_boundless(values),
-        DataType::RunEndEncoded(_, values) => is_boundless(values.data_type()),
-        DataType::Union(fields, _) => fields.iter().any(|(_, field)| is_boundless(field.data_type())),
+        T::Struct(fields) => fields.iter().any(|field| is_boundless(field.data_type())),
+        T::Dictionary(_, values) => is_boundless(values),
+        T::RunEndEncoded(_, values) => is_boundless(values.data_type()),
+        T::Union(fields, _) => fields.iter().any(|(_, field)| is_boundless(field.data_type())),
         _ => false,
     }
+}
+
+/// What a value of a boundless type, made of columns, may count as: more was multiplied.
+pub(super) fn most_of_columns(data_type: &DataType) -> u64 {
+    if data_type.is_nested() { USUAL * ELEMENTS * MANY } else { USUAL * MANY }
 }
 
 pub(super) fn literal(value: &ScalarValue) -> Width {
@@ -177,7 +201,7 @@ pub(super) fn made(name: &str, args: &[Width], exprs: &[Expr]) -> Width {
             given.max(Width::of(8)).times(size(1)).list(size(1))
         }
         "range" | "generate_series" => {
-            let count = length(exprs).map_or(LARGEST, magnitude);
+            let count = steps(exprs).map_or(LARGEST, magnitude);
             Width::of(8).times(count.saturating_add(1)).list(count)
         }
         // Each letter may become the other text.

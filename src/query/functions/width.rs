@@ -11,7 +11,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, TableReference};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::value::{GATHERED, USUAL, Width, cast_to, costs, is_boundless, literal, made};
+use super::value::{GATHERED, USUAL, Width, cast_to, costs, is_boundless, literal, made, most_of_columns};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// Bytes that one batch of one operator may take by what expressions make.
@@ -44,7 +44,8 @@ struct Walk {
     /// The widest single value so far, and whether one is gathered: what a subquery can be handed from around it.
     value: Width,
     visits: u64,
-    /// Whether something is cast, without which no type has a size of its own or none at all.
+    /// Whether a type has to be looked at: only casts and bound values bring such as have a size of their own, or none that bounds them.
+    /// (`string_agg` is one of these, and what it gathers counts as long.)
     typed: bool,
 }
 
@@ -180,8 +181,6 @@ impl Walk {
     }
 
     fn expr(&mut self, expr: &Expr, below: &Below<'_>) -> Result<Width> {
-        // Whether a call makes more than it is given.
-        let mut grown = false;
         let width = match expr {
             Expr::Column(column) => return Ok(below.width(column)),
             Expr::OuterReferenceColumn(field, _) => return Ok(Width::usual(field.data_type()).max(self.value)),
@@ -207,9 +206,7 @@ impl Walk {
             Expr::ScalarFunction(call) => {
                 let args = call.args.iter().map(|arg| self.expr(arg, below)).collect::<Result<Vec<_>>>()?;
                 costs(call.name(), &args)?;
-                let width = made(call.name(), &args, &call.args);
-                grown = width.bytes > args.iter().copied().fold(Width::of(0), Width::plus).bytes.max(USUAL);
-                width
+                made(call.name(), &args, &call.args)
             }
             Expr::HigherOrderFunction(call) => {
                 let (mut lists, mut bodies) = (Width::of(0), Width::of(0));
@@ -219,7 +216,6 @@ impl Walk {
                         list => lists = lists.plus(self.expr(list, below)?),
                     }
                 }
-                grown = true;
                 bodies.times(lists.count()).list(lists.elements).max(lists)
             }
             Expr::LambdaVariable(_) | Expr::Placeholder(_) => return Ok(Width::of(USUAL)),
@@ -262,30 +258,9 @@ impl Walk {
             }
             other => self.parts(other, below)?,
         };
-        let width = if self.typed { Self::of_type(expr, width, grown, below)? } else { width };
+        let width = if self.typed { sized(expr, width, below)? } else { width };
         self.row(&[width])?;
         Ok(width)
-    }
-
-    /// Widths are guesses where values come from columns. What they are wrong by is stopped by the two gigabytes that an array can
-    /// have, so values of types without that bound are not multiplied, and gathered ones do not become such.
-    fn of_type(expr: &Expr, width: Width, grown: bool, below: &Below<'_>) -> Result<Width> {
-        let of = expr.get_type(below.schema).map_err(|error| {
-            Diagnostic::error(
-                Kind::Unsupported,
-                format!("the type of an expression is not known: {}", error.strip_backtrace()),
-            )
-            .hint("cast what it is made of to types that go together")
-        })?;
-        let guessed = if width.gathered { casts(expr) } else { grown && !expr.column_refs().is_empty() };
-        if guessed && is_boundless(&of) {
-            return Err(Diagnostic::error(
-                Kind::Unsupported,
-                format!("`{of}` is not offered for what is made of many values: it can be of any size"),
-            )
-            .hint("use `Utf8`, `Binary` or `List(…)`"));
-        }
-        Ok(width.of_type(&of))
     }
 
     /// Everything else makes no more than its parts are.
@@ -302,6 +277,27 @@ impl Walk {
         walked.map_err(|_| Diagnostic::error(Kind::Internal, "an expression could not be measured"))?;
         sum
     }
+}
+
+/// The width with what the type alone takes.
+///
+/// Widths are guesses where values come from columns. What they are wrong by is stopped by the two gigabytes that an array can have, so
+/// values of types without that bound are not multiplied, and gathered ones do not become such by a cast.
+fn sized(expr: &Expr, width: Width, below: &Below<'_>) -> Result<Width> {
+    let of = expr.get_type(below.schema).map_err(|error| {
+        let message = format!("the type of an expression is not known: {}", error.strip_backtrace());
+        Diagnostic::error(Kind::Unsupported, message).hint("cast what it is made of to types that go together")
+    })?;
+    let guessed = if width.gathered { casts(expr) } else { width.bytes > most_of_columns(&of) && has_columns(expr) };
+    if guessed && is_boundless(&of) {
+        let message = format!("`{of}` is not offered for what is made of many values: it can be of any size");
+        return Err(Diagnostic::error(Kind::Unsupported, message).hint("use `Utf8`, `Binary` or `List(…)`"));
+    }
+    Ok(width.of_type(&of))
+}
+
+fn has_columns(expr: &Expr) -> bool {
+    !expr.column_refs().is_empty() || expr.contains_outer()
 }
 
 /// Whether anything in the plan is cast to a type whose values have a size of their own, or none that bounds them.
@@ -322,6 +318,7 @@ fn casts(expr: &Expr) -> bool {
         Expr::Cast(cast) => cast.field.data_type(),
         Expr::TryCast(cast) => cast.field.data_type(),
         Expr::ScalarFunction(call) => return CASTING.contains(&call.name()),
+        Expr::Literal(value, _) => return is_boundless(&value.data_type()),
         _ => return false,
     };
     is_boundless(to) || Width::of(0).of_type(to) != Width::of(0)

@@ -11,6 +11,7 @@ mod jdbc;
 mod parse;
 mod placeholders;
 mod relations;
+mod series;
 mod syntax;
 mod tokens;
 mod units;
@@ -22,4 +23,4 @@ mod tests;
 
 pub use jdbc::{Family, of as escaped_functions};
 pub use parse::{Explain, Statement, parse};
-pub(in crate::query) use relations::SERIES;
+pub use series::{SERIES, reads_table};

@@ -5,7 +5,7 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as Parsed};
 use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
-use super::{allow, escapes, placeholders, syntax, tokens, units};
+use super::{allow, escapes, placeholders, series, syntax, tokens, units};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::setting::{Change, Setting};
@@ -71,6 +71,7 @@ pub fn parse(sql: &str, limits: &Limits) -> Result<Statement> {
         tokens::weigh(&tokens, limits)?;
     }
     units::quote(&mut tokens);
+    series::fold(&mut tokens);
     // No dialect has the statement: its two words are ours, and behind them stands a query as it always does.
     let access = tokens::without_access(&mut tokens)?;
     let mut parser = DFParserBuilder::new(tokens)

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType as SqlType, Expr, FunctionArg, FunctionArgExpr, ObjectName, Query, Select, SetExpr,
-    Statement as Ast, TableFactor, TableFunctionArgs, UnaryOperator, Value, Visit, Visitor,
+    ObjectName, Query, Select, SetExpr, Statement as Ast, TableFactor, Visit, Visitor,
 };
 
+use super::series;
 use super::syntax::refuse;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
@@ -185,7 +185,7 @@ fn check_factor(factor: &TableFactor) -> Result<()> {
             ..
         } => {
             if let Some(args) = args {
-                check_series(name, args)?;
+                series::check(name, args)?;
             }
             if !with_hints.is_empty()
                 || version.is_some()
@@ -203,52 +203,5 @@ fn check_factor(factor: &TableFactor) -> Result<()> {
             Ok(())
         }
         _ => refuse("this source in `FROM` is not answered"),
-    }
-}
-
-/// Functions that are a table: they make numbers or times, row by row.
-pub(in crate::query) const SERIES: [&str; 2] = ["range", "generate_series"];
-
-/// The engine computes what is given to them while it plans.
-fn check_series(name: &ObjectName, args: &TableFunctionArgs) -> Result<()> {
-    let is_series = match name.0.as_slice() {
-        [part] => part.as_ident().is_some_and(|ident| SERIES.contains(&ident.value.to_lowercase().as_str())),
-        _ => false,
-    };
-    if !is_series || args.settings.is_some() {
-        return refuse(&format!(
-            "`{name}(…)` in `FROM` is not answered, of table functions only `range` and `generate_series` are"
-        ));
-    }
-    let written =
-        |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_written(expr));
-    if !args.args.iter().all(written) {
-        return refuse(&format!(
-            "what is given to `{name}(…)` in `FROM` must be written out: numbers, or dates and an interval"
-        ));
-    }
-    Ok(())
-}
-
-fn is_written(expr: &Expr) -> bool {
-    use SqlType as T;
-    match expr {
-        Expr::Value(value) => !matches!(value.value, Value::Placeholder(_)),
-        Expr::TypedString(_) => true,
-        Expr::Interval(interval) => is_written(&interval.value),
-        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr: inner } => {
-            is_written(inner)
-        }
-        Expr::BinaryOp { left, op: BinaryOperator::Plus | BinaryOperator::Minus, right } => {
-            is_written(left) && is_written(right)
-        }
-        Expr::Cast { expr, data_type, .. } => {
-            let to = matches!(
-                data_type,
-                T::Date | T::Timestamp(..) | T::Int(_) | T::Integer(_) | T::BigInt(_) | T::Interval { .. }
-            );
-            to && is_written(expr)
-        }
-        _ => false,
     }
 }

@@ -219,6 +219,8 @@ fn everything_that_writes_or_reaches_out_is_refused_before_planning() {
         "SELECT * FROM generate_series(1, (SELECT max(order_id) FROM sales.orders))",
         "SELECT * FROM range(0, CAST(NULL AS INT[2000000000]))",
         "SELECT * FROM range(0, $1)",
+        "SELECT * FROM \"range\"(0, 1)",
+        "SELECT * FROM range(0, INT[2000000000] 'x')",
         "SELECT * FROM metadata_cache()",
         "SELECT * FROM LATERAL range(1, 2)",
         "SELECT * FROM TABLE(range(1, 2))",
