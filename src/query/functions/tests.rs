@@ -245,11 +245,11 @@ async fn types_of_any_size_are_neither_gathered_nor_multiplied() {
         ("SELECT CAST([1] AS INT[2000000000])", Kind::Exhausted),
         // Multiplied by other words.
         (
-            "SELECT a || a || a || a || a || a || a || a || a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t)",
+            "SELECT a || a || a || a || a || a || a || a || a || a || a || a || a || a || a || a || a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t)",
             Kind::Unsupported,
         ),
         (
-            "SELECT length(concat(a, a)) FROM (SELECT concat(a, a, a, a, a) AS a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t))",
+            "SELECT length(concat(a, a, a, a)) FROM (SELECT concat(a, a, a, a, a) AS a FROM (SELECT arrow_cast(s, 'LargeUtf8') AS a FROM t))",
             Kind::Unsupported,
         ),
         ("SELECT repeat(arrow_cast(s, 'Utf8View'), 1000) FROM t", Kind::Unsupported),
