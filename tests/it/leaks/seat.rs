@@ -185,7 +185,7 @@ impl Seat {
             let frames: Vec<FlightData> = self.flight.do_get(request).await?.into_inner().try_collect().await?;
             let lengths: Vec<usize> = frames.iter().map(|frame| frame.data_body.len()).collect();
             let rows = rows(futures::stream::iter(frames.into_iter().map(Ok))).await?;
-            Ok::<_, Status>(format!("{}\n{lengths:?}\n{rows}", info_text(&info)))
+            Ok::<_, Status>(format!("{}\nlengths {lengths:?}\n{rows}", info_text(&info)))
         };
         answer.await.unwrap_or_else(|status| told(&status))
     }

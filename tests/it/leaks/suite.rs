@@ -23,6 +23,8 @@ const AT_ONCE: usize = 3;
 pub(super) fn comparable(answer: &str, order: Order) -> String {
     let mut lines: Vec<&str> = answer.lines().map(|line| line.split(", metrics=").next().unwrap_or(line)).collect();
     if order == Order::Any {
+        // Rows in another order are compressed to another length.
+        lines.retain(|line| !line.starts_with("lengths "));
         lines.sort_unstable();
     }
     lines.join("\n")
