@@ -49,7 +49,7 @@ fn files() -> Files {
         );
         let reader = if domain % 2 == 1 { "analyst" } else { "officer" };
         let policy = format!(
-            "@id(\"d{domain}\") permit (principal in Role::\"{reader}\", action == Action::\"read\", resource);"
+            "@id(\"d{domain}\") permit (principal in Role::\"{reader}\", action == Action::\"read\", resource in Domain::\"d{domain}\");"
         );
         put(format!("d{domain}/policies/all.cedar"), policy);
     }

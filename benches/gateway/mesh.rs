@@ -11,7 +11,7 @@ const OTHERS: usize = 100;
 const GOVERNANCE: &str = r#"
 @id("pii-is-masked") @mask("hash") forbid (principal, action == Action::"read", resource)
 when { context.column.tags.contains("pii") }
-unless { principal in Role::"officer" || (principal in Role::"r1" && context.column.name == "c3") };
+unless { principal in Role::"officer" || (principal in Role::"r1" && context.column.name == "c13") };
 @id("confidential-needs-clearance") forbid (principal, action == Action::"read", resource)
 when { context.column.classification == "confidential" }
 unless { principal has clearance && principal.clearance >= 2 };
