@@ -194,7 +194,8 @@ pub(super) fn made(name: &str, args: &[Width], exprs: &[Expr]) -> Width {
     let all = args.iter().fold(0_u64, |sum, arg| sum.saturating_add(arg.elements));
     match name {
         "repeat" => at(0).times(size(1)),
-        "array_repeat" | "list_repeat" => at(0).times(size(1)).list(size(1)),
+        // Beside the elements stands where each comes from.
+        "array_repeat" | "list_repeat" => at(0).plus(Width::of(16)).times(size(1)).list(size(1)),
         "lpad" | "rpad" => Width::of(size(1)).max(at(0)),
         "array_resize" | "list_resize" => {
             let given = args.get(2).copied().unwrap_or(Width::of(8)).max(at(0).element());
