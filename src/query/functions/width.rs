@@ -44,8 +44,8 @@ struct Walk {
     /// The widest single value so far, and whether one is gathered: what a subquery can be handed from around it.
     value: Width,
     visits: u64,
-    /// Whether a type has to be looked at: only casts and bound values bring such as have a size of their own, or none that bounds them.
-    /// (`string_agg` is one of these, and what it gathers counts as long.)
+    /// Whether types have to be looked at: only casts and bound values bring such as have a size of their own, or none that bounds
+    /// them. (`string_agg` makes one too; what it gathers counts as long wherever it is made longer.)
     typed: bool,
 }
 
