@@ -1,7 +1,8 @@
-//! Joins that can be ended.
+//! Joins and aggregates that can be ended.
 //!
 //! A task is ended where it waits. Leaves of the engine wait now and then on purpose, but a join makes many batches of one that it has
-//! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile.
+//! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile. An aggregate
+//! waits with what it reads, behind 128 batches: with many groups each of them may take a tenth of a second.
 
 use std::any::type_name;
 use std::fmt;
@@ -15,6 +16,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
@@ -22,16 +24,21 @@ use datafusion::physical_plan::{
 };
 use futures::stream::{Stream, StreamExt as _, poll_fn};
 
-/// Makes operators that answer more batches than they read wait now and then. It stands last among the rules, so that none has to see
-/// through what it puts into a plan.
+/// Makes operators wait that answer more batches than they read, and those that aggregates read from. It stands last among the rules,
+/// so that none has to see through what it puts into a plan.
 #[derive(Debug)]
 pub struct Yielding;
 
 impl PhysicalOptimizerRule for Yielding {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
+            if node.is::<AggregateExec>() {
+                let inputs = node.children().into_iter().map(|input| waiting(Arc::clone(input))).collect();
+                let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+                return Ok(Transformed::yes(node.replace_children(inputs, same)?));
+            }
             let multiplies = node.children().len() > 1 || node.is::<UnnestExec>();
-            Ok(if multiplies { Transformed::yes(Arc::new(YieldingExec(node)) as _) } else { Transformed::no(node) })
+            Ok(if multiplies { Transformed::yes(waiting(node)) } else { Transformed::no(node) })
         })
         .data()
     }
@@ -43,6 +50,10 @@ impl PhysicalOptimizerRule for Yielding {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+fn waiting(node: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    if node.is::<YieldingExec>() { node } else { Arc::new(YieldingExec(node)) }
 }
 
 /// Its input, with waits.

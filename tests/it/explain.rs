@@ -37,15 +37,18 @@ async fn the_leaf_shows_its_policies_and_nothing_below() {
         TableScan: sales.orders projection=[region]
     physical_plan | ProjectionExec: expr=[region@0 as region, count(Int64(1))@1 as count(*)]
       AggregateExec: mode=FinalPartitioned, gby=[region@0 as region], aggr=[count(Int64(1))]
-        RepartitionExec: partitioning=Hash([region@0], 2), input_partitions=2
-          AggregateExec: mode=Partial, gby=[region@0 as region], aggr=[count(Int64(1))]
-            ProductScan: sales.orders policies=[analysts]
+        YieldingExec
+          RepartitionExec: partitioning=Hash([region@0], 2), input_partitions=2
+            AggregateExec: mode=Partial, gby=[region@0 as region], aggr=[count(Int64(1))]
+              YieldingExec
+                ProductScan: sales.orders policies=[analysts]
     ");
     assert_plan!(&mesh, "ana", "EXPLAIN ANALYZE SELECT count(*) FROM sales.orders WHERE amount > 15", @r"
     plan_type Utf8 | plan Utf8
     Plan with Metrics | ProjectionExec: expr=[count(Int64(1))@0 as count(*)]
       AggregateExec: mode=Single, gby=[], aggr=[count(Int64(1))]
-        CooperativeExec
-          ProductScan: sales.orders policies=[analysts]
+        YieldingExec
+          CooperativeExec
+            ProductScan: sales.orders policies=[analysts]
     ");
 }
