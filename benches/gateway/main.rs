@@ -18,6 +18,12 @@ mod mesh;
 mod queries;
 mod tables;
 
+use mimalloc::MiMalloc;
+
+/// The gateway's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() {
     // Cargo adds `--bench`.
     let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

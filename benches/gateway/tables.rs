@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 use meshgate::mesh::Files;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tpchgen::generators::{CustomerGenerator, LineItemGenerator, OrderGenerator};
@@ -74,7 +75,9 @@ fn write<E: std::fmt::Debug>(batches: impl Iterator<Item = Result<RecordBatch, E
                 .set_max_row_group_row_count(Some(ROW_GROUP))
                 .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap()))
                 .build();
-            ArrowWriter::try_new(target.take().unwrap(), batch.schema(), Some(properties)).unwrap()
+            // As most writers do: without an Arrow schema, which would have text read as views by whoever does not ask for the contract's types.
+            let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+            ArrowWriter::try_new_with_options(target.take().unwrap(), batch.schema(), options).unwrap()
         });
         writer.write(&batch).unwrap();
     }
