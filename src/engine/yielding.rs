@@ -2,12 +2,14 @@
 //!
 //! A task is ended where it waits. Leaves of the engine wait now and then on purpose, but a join makes many batches of one that it has
 //! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile. An aggregate
-//! waits with what it reads, behind 128 batches: with many groups each of them may take a tenth of a second.
+//! waits with what it reads, behind 128 batches: with many groups each of them may take a tenth of a second. To wait behind every batch
+//! wakes more threads than there is work for.
 
 use std::any::type_name;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
@@ -107,21 +109,28 @@ impl ExecutionPlan for YieldingExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.0.execute(partition, context)?;
-        Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), yielding(input))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), yielding(input, TURN))))
     }
 }
 
-/// Waits behind each batch: what is done with one above may be slow.
-fn yielding(mut input: SendableRecordBatchStream) -> impl Stream<Item = Result<RecordBatch>> {
-    let mut answered = false;
+/// As long as this may pass between two waits, and the work on one batch.
+const TURN: Duration = Duration::from_millis(5);
+
+/// Waits behind a batch when a turn has passed since the last wait: what is done with one above may be slow.
+fn yielding(mut input: SendableRecordBatchStream, turn: Duration) -> impl Stream<Item = Result<RecordBatch>> {
+    let mut since: Option<Instant> = None;
     poll_fn(move |context| {
-        if answered {
-            answered = false;
+        if since.is_some_and(|since| since.elapsed() >= turn) {
+            since = None;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let polled = input.poll_next_unpin(context);
-        answered = polled.is_ready();
+        if polled.is_pending() {
+            since = None;
+        } else if since.is_none() {
+            since = Some(Instant::now());
+        }
         polled
     })
 }
@@ -133,12 +142,11 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn what_is_always_ready_waits_all_the_same_and_loses_nothing() {
+    async fn waits_and_batches(turn: Duration) -> (usize, usize) {
         let schema: SchemaRef = Arc::new(Schema::empty());
         let batch = RecordBatch::new_empty(Arc::clone(&schema));
         let ready = stream::iter((0..100).map(move |_| Ok(batch.clone())));
-        let mut slow = Box::pin(yielding(Box::pin(RecordBatchStreamAdapter::new(schema, ready))));
+        let mut slow = Box::pin(yielding(Box::pin(RecordBatchStreamAdapter::new(schema, ready)), turn));
         let (mut waits, mut batches) = (0, 0);
         loop {
             match futures::poll!(slow.next()) {
@@ -147,6 +155,12 @@ mod tests {
                 Poll::Ready(None) => break,
             }
         }
-        assert_eq!((waits, batches), (100, 100));
+        (waits, batches)
+    }
+
+    #[tokio::test]
+    async fn what_is_always_ready_waits_all_the_same_and_loses_nothing() {
+        assert_eq!(waits_and_batches(Duration::ZERO).await, (100, 100));
+        assert_eq!(waits_and_batches(Duration::MAX).await, (0, 100));
     }
 }
