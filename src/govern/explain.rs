@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::exposure::{Alternative, AnyOf, Cell, Rows, Rules};
+use super::exposure::{Alternative, AnyOf, Cell, Conditions, Rows, Rules};
 use super::project::View;
 use super::table::GovernedTable;
 use crate::name::ColumnPath;
@@ -87,7 +87,8 @@ impl Words<'_> {
     /// The whole condition of one way for a row to be visible.
     fn alternative(&self, alternative: &Alternative) -> Condition {
         let offered = alternative.offered.iter().map(|offered| self.either(offered));
-        let withheld = alternative.withheld.iter().map(|condition| Condition::Not(Box::new(condition.clone())));
+        let withheld =
+            alternative.withheld.iter().map(|condition| Condition::Not(Box::new(Condition::clone(condition))));
         let mut parts = self.distinct(offered.chain(withheld).collect());
         if parts.len() == 1
             && let Some(only) = parts.pop()
@@ -158,11 +159,11 @@ impl Words<'_> {
     }
 
     fn when(&self, when: &AnyOf) -> String {
-        when.as_ref().map_or_else(String::new, |when| format!(" where {}", self.any(when.iter().cloned().collect())))
+        when.as_ref().map_or_else(String::new, |when| format!(" where {}", self.any(plain(when))))
     }
 
-    fn either(&self, conditions: &BTreeSet<Condition>) -> Condition {
-        let mut parts = self.distinct(conditions.iter().cloned().collect());
+    fn either(&self, conditions: &Conditions) -> Condition {
+        let mut parts = self.distinct(plain(conditions));
         if parts.len() == 1
             && let Some(only) = parts.pop()
         {
@@ -191,6 +192,10 @@ impl Words<'_> {
     }
 }
 
+fn plain(conditions: &Conditions) -> Vec<Condition> {
+    conditions.iter().map(|condition| Condition::clone(condition)).collect()
+}
+
 fn shows(mask: Mask, cell: &Cell) -> String {
     match mask {
         Mask::Clear => "in clear".to_owned(),
@@ -217,5 +222,5 @@ fn ids(rules: &[Rule], mask: Mask, when: &AnyOf) -> BTreeSet<String> {
         Some(when) => when.contains(condition),
     };
     let clauses = of_mask.flat_map(|rule| &rule.when).filter(|clause| takes_part(&clause.condition));
-    clauses.map(|clause| clause.policy.clone()).collect()
+    clauses.map(|clause| clause.policy.to_string()).collect()
 }

@@ -1,7 +1,8 @@
 //! The exposure algebra: offers and caps of a column → an ordered list of cases, each with what it shows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 
@@ -16,7 +17,7 @@ pub(super) struct Shown {
 
 impl Shown {
     pub const CLEAR: Self = Self { mask: Mask::Clear, hashed: false };
-    const NULL: Self = Self { mask: Mask::Null, hashed: false };
+    pub const NULL: Self = Self { mask: Mask::Null, hashed: false };
 
     fn of(mask: Mask) -> Option<Self> {
         match mask {
@@ -51,19 +52,27 @@ impl Shown {
     }
 }
 
+pub(super) type Conditions = BTreeSet<Arc<Condition>>;
+
 /// Conditions of which one suffices; `None` is unconditional.
-pub(super) type AnyOf = Option<BTreeSet<Condition>>;
+pub(super) type AnyOf = Option<Arc<Conditions>>;
 
 fn any_of(clauses: &[Clause]) -> AnyOf {
-    if clauses.iter().any(|clause| clause.condition == Condition::Const(true)) {
+    if clauses.iter().any(|clause| *clause.condition == Condition::Const(true)) {
         return None;
     }
     let conditions = clauses.iter().map(|clause| &clause.condition);
-    Some(conditions.filter(|condition| **condition != Condition::Const(false)).cloned().collect())
+    Some(Arc::new(conditions.filter(|condition| ***condition != Condition::Const(false)).cloned().collect()))
 }
 
 fn never(when: &AnyOf) -> bool {
-    when.as_ref().is_some_and(BTreeSet::is_empty)
+    when.as_ref().is_some_and(|when| when.is_empty())
+}
+
+fn retain(conditions: &mut Arc<Conditions>, keep: impl Fn(&Condition) -> bool) {
+    if !conditions.iter().all(|condition| keep(condition)) {
+        Arc::make_mut(conditions).retain(|condition| keep(condition));
+    }
 }
 
 /// The rules of one leaf column after simplification: rules that cannot apply are gone.
@@ -94,7 +103,7 @@ impl Rules {
         let withheld = out.withheld();
         for (_, when) in &mut out.offers {
             if let Some(conditions) = when {
-                conditions.retain(|condition| !withheld.contains(condition));
+                retain(conditions, |condition| !withheld.contains(condition));
             }
         }
         out.settled()
@@ -115,9 +124,9 @@ impl Rules {
     }
 
     /// The conditions under which the column is hidden by a forbid.
-    fn withheld(&self) -> BTreeSet<Condition> {
+    fn withheld(&self) -> Arc<Conditions> {
         let hiding = self.caps.iter().filter(|(mask, _)| *mask == Mask::Hidden);
-        hiding.filter_map(|(_, when)| when.as_ref()).flatten().cloned().collect()
+        union(hiding.filter_map(|(_, when)| when.as_ref()))
     }
 
     /// The rows in which the column is above hidden.
@@ -125,13 +134,8 @@ impl Rules {
         if self.offers.is_empty() {
             return None;
         }
-        let mut offered = Some(BTreeSet::new());
-        for (_, when) in &self.offers {
-            match (&mut offered, when) {
-                (Some(all), Some(when)) => all.extend(when.iter().cloned()),
-                _ => offered = None,
-            }
-        }
+        let certain = self.offers.iter().any(|(_, when)| when.is_none());
+        let offered = (!certain).then(|| union(self.offers.iter().filter_map(|(_, when)| when.as_ref())));
         Some(Alternative { offered, withheld: self.withheld() })
     }
 
@@ -139,7 +143,7 @@ impl Rules {
     pub fn within(mut self, rows: &Rows) -> Self {
         let Rows::Where(alternatives) = rows else { return self };
         for (_, when) in &mut self.offers {
-            let given = |alternative: &Alternative, when: &BTreeSet<Condition>| {
+            let given = |alternative: &Alternative, when: &Conditions| {
                 alternative.offered.as_ref().is_some_and(|offered| offered.is_subset(when))
             };
             if when.as_ref().is_some_and(|when| alternatives.iter().all(|alternative| given(alternative, when))) {
@@ -148,7 +152,7 @@ impl Rules {
         }
         for (mask, when) in &mut self.caps {
             if let (Mask::Hidden, Some(when)) = (*mask, when) {
-                when.retain(|condition| {
+                retain(when, |condition| {
                     !alternatives.iter().all(|alternative| alternative.withheld.contains(condition))
                 });
             }
@@ -157,11 +161,20 @@ impl Rules {
     }
 }
 
+/// Any of all of these.
+fn union<'a>(mut sets: impl Iterator<Item = &'a Arc<Conditions>>) -> Arc<Conditions> {
+    let mut all = sets.next().cloned().unwrap_or_default();
+    for set in sets {
+        Arc::make_mut(&mut all).extend(set.iter().cloned());
+    }
+    all
+}
+
 /// One way for a row to be visible: something is offered, and nothing of it is withheld.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Alternative {
     pub offered: AnyOf,
-    pub withheld: BTreeSet<Condition>,
+    pub withheld: Arc<Conditions>,
 }
 
 impl Alternative {
@@ -187,8 +200,8 @@ pub(super) enum Rows {
 
 impl Rows {
     /// A row is visible where at least one column of it is above hidden.
-    pub fn of(exposed: &Exposed) -> Self {
-        let found: BTreeSet<Alternative> = exposed.columns.iter().filter_map(|c| Rules::of(c).shown()).collect();
+    fn of<'a>(rules: impl Iterator<Item = &'a Rules>) -> Self {
+        let found: BTreeSet<Alternative> = rules.filter_map(Rules::shown).collect();
         if found.is_empty() {
             return Self::None;
         }
@@ -197,6 +210,51 @@ impl Rows {
         }
         let covered = |a: &Alternative| found.iter().any(|other| other != a && other.covers(a));
         Self::Where(found.iter().filter(|a| !covered(a)).cloned().collect())
+    }
+}
+
+/// What policy says of a dataset, read: its visible rows, and the rules of its columns in those. Columns that look alike to all
+/// policies share theirs, so each is read once.
+pub(super) struct Reading {
+    pub rows: Rows,
+    within: HashMap<Shared, Within>,
+}
+
+/// Rules that are shared are one place in memory.
+type Shared = (*const Rule, *const Rule);
+
+/// The rules of a column in visible rows, and where it is above hidden.
+struct Within {
+    rules: Rules,
+    shown: Alternative,
+}
+
+fn shared(rules: &ColumnRules) -> Shared {
+    (rules.offers.as_ptr(), rules.caps.as_ptr())
+}
+
+impl Reading {
+    pub fn of(exposed: &Exposed) -> Self {
+        let mut whole: HashMap<Shared, Rules> = HashMap::new();
+        for rules in &exposed.columns {
+            // All empty slices may be one place, and so a key says nothing of a column without offers.
+            if !rules.offers.is_empty() {
+                whole.entry(shared(rules)).or_insert_with(|| Rules::of(rules));
+            }
+        }
+        let rows = Rows::of(whole.values());
+        let within = whole.into_iter().filter_map(|(key, rules)| {
+            let rules = rules.within(&rows);
+            let shown = rules.shown()?;
+            Some((key, Within { rules, shown }))
+        });
+        Self { within: within.collect(), rows }
+    }
+
+    /// What the cells of a column of this type show; `None` where it is hidden for every row.
+    pub fn cell(&self, rules: &ColumnRules, data_type: &DataType) -> Option<Cell> {
+        let Within { rules, shown } = self.within.get(&shared(rules)).filter(|_| !rules.offers.is_empty())?;
+        Cell::of(rules, shown, data_type)
     }
 }
 
@@ -229,10 +287,8 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// `None` where the column is hidden for every row.
-    pub fn of(rules: &ColumnRules, data_type: &DataType, rows: &Rows) -> Option<Self> {
-        let rules = Rules::of(rules).within(rows);
-        let shown = rules.shown()?;
+    /// `None` where the column is hidden for every row. `rules` are those for visible rows, `shown` is where they show something.
+    fn of(rules: &Rules, shown: &Alternative, data_type: &DataType) -> Option<Self> {
         let mut cases = Vec::new();
         let caps = rules.caps.iter().map(|(mask, when)| (Some(*mask), Some(when.clone()))).chain([(None, None)]);
         'caps: for (cap, capped) in caps {
@@ -262,7 +318,7 @@ impl Cell {
         }
         let everywhere = shown.offered.is_none() && shown.withheld.is_empty();
         let text = cases.iter().filter_map(|case| case.shown).any(|shown| shown.hashed);
-        Some(Self { cases, text, shown: (!everywhere).then_some(shown) })
+        Some(Self { cases, text, shown: (!everywhere).then(|| shown.clone()) })
     }
 
     /// True where every cell of a visible row is the value itself.

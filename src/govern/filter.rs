@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Column as Name, ScalarValue, TableReference};
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 
-use super::exposure::{Alternative, Rows};
+use super::exposure::{Alternative, Conditions, Rows};
 use super::literal::{Floor, Kind, after_prefix, canonical};
 use super::total::Function;
 use crate::contract::{Column, Dataset};
@@ -60,14 +60,14 @@ impl Compiler<'_> {
     }
 
     /// TRUE where one of the permits' conditions holds, else FALSE or NULL.
-    pub fn permitted(&self, conditions: &BTreeSet<Condition>) -> Result<Expr> {
-        let each = conditions.iter().map(|condition| self.kept(condition, self.condition(condition)?));
+    pub fn permitted(&self, conditions: &Conditions) -> Result<Expr> {
+        let each = conditions.iter().map(|condition| self.kept(condition, true));
         Ok(any(each.collect::<Result<Vec<_>>>()?))
     }
 
     /// TRUE where none of the forbids' conditions holds, else FALSE or NULL.
-    pub fn unforbidden(&self, conditions: &BTreeSet<Condition>) -> Result<Expr> {
-        let each = conditions.iter().map(|condition| self.kept(condition, negate(self.condition(condition)?)));
+    pub fn unforbidden(&self, conditions: &Conditions) -> Result<Expr> {
+        let each = conditions.iter().map(|condition| self.kept(condition, false));
         Ok(all(each.collect::<Result<Vec<_>>>()?))
     }
 
@@ -94,11 +94,13 @@ impl Compiler<'_> {
         Ok(levels)
     }
 
-    /// `held`, and every promise about what the condition reads is kept.
-    fn kept(&self, condition: &Condition, held: Expr) -> Result<Expr> {
+    /// TRUE where the condition holds, or does not, and every promise about what it reads is kept.
+    fn kept(&self, condition: &Condition, holds: bool) -> Result<Expr> {
         let mut reads = Reads::default();
         reads.condition(condition);
-        let mut parts = vec![held];
+        let there = there(condition, holds);
+        let held = self.condition(condition)?;
+        let mut parts = vec![if holds { held } else { negate(held) }];
         let mut push = |part: Expr| {
             if !parts.contains(&part) {
                 parts.push(part);
@@ -108,12 +110,13 @@ impl Compiler<'_> {
             let mut parent: Option<Expr> = None;
             let levels = self.levels(path)?;
             for (value, column) in &levels {
-                if column.required {
+                // A reader would read the column once more to see that it is there.
+                if column.required && !(levels.len() == 1 && there.contains(path)) {
                     // A required field of an absent struct promises nothing.
-                    let there = value.clone().is_not_null();
+                    let present = value.clone().is_not_null();
                     push(match &parent {
-                        None => there,
-                        Some(parent) => any(vec![there, parent.clone().is_null()]),
+                        None => present,
+                        Some(parent) => any(vec![present, parent.clone().is_null()]),
                     });
                 }
                 parent = Some(value.clone());
@@ -298,6 +301,32 @@ fn like(value: Expr, parts: &[PatternPart]) -> Expr {
             }
         }
         _ => Function::Like(merged).call(vec![value]),
+    }
+}
+
+/// Columns that cannot be NULL where the condition is TRUE, or FALSE: comparisons of NULL are neither.
+fn there(condition: &Condition, holds: bool) -> BTreeSet<&ColumnPath> {
+    match condition {
+        Condition::Not(inner) => there(inner, !holds),
+        Condition::And(parts) | Condition::Or(parts) => {
+            let mut each = parts.iter().map(|part| there(part, holds));
+            // Of a conjunction that holds all parts do, of one that does not nobody knows which.
+            if matches!(condition, Condition::And(_)) == holds {
+                each.flatten().collect()
+            } else {
+                let first = each.next().unwrap_or_default();
+                each.fold(first, |common, other| &common & &other)
+            }
+        }
+        Condition::Compare(_, left, right) => match (left.as_ref(), right.as_ref()) {
+            (Term::Column(path), Term::Literal(_)) | (Term::Literal(_), Term::Column(path)) => BTreeSet::from([path]),
+            _ => BTreeSet::new(),
+        },
+        Condition::OneOf(term, literals) => match term.as_ref() {
+            Term::Column(path) if !literals.is_empty() => BTreeSet::from([path]),
+            _ => BTreeSet::new(),
+        },
+        _ => BTreeSet::new(),
     }
 }
 

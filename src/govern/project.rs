@@ -1,6 +1,6 @@
 //! What a principal sees of a dataset: its columns by name and type, and the expressions that make them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
@@ -8,11 +8,11 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Case as CaseExpr, Expr, lit};
 
 use super::cell::{assemble, show};
-use super::exposure::{AnyOf, Case, Cell, Rows};
+use super::exposure::{AnyOf, Case, Cell, Conditions, Reading, Rows, Shown};
 use super::filter::{Compiler, all, any};
 use super::hash::HashKey;
 use crate::contract::{Column, Dataset};
-use crate::diagnostic::Result;
+use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::ColumnPath;
 use crate::policy::{ColumnRules, Exposed};
 
@@ -53,13 +53,28 @@ enum Shape<'a> {
 
 impl<'a> View<'a> {
     pub fn of(dataset: &'a Dataset, exposed: &Exposed) -> Self {
-        let rows = Rows::of(exposed);
+        let reading = Reading::of(exposed);
         let rules: ByPath<'_> = exposed.columns.iter().map(|rules| (&rules.path, rules)).collect();
         let parts = dataset
             .columns
             .iter()
-            .filter_map(|column| Part::of(column, ColumnPath::root(column.name.clone()), &rules, &rows));
-        Self { parts: parts.collect(), rows }
+            .filter_map(|column| Part::of(column, ColumnPath::root(column.name.clone()), &rules, &reading));
+        Self { parts: parts.collect(), rows: reading.rows }
+    }
+
+    /// Every set of conditions that something of the view is made of, each once.
+    pub fn conditions(&self) -> Vec<&Conditions> {
+        let cells = self.cells();
+        let cases = cells.iter().flat_map(|(_, cell)| &cell.cases).flat_map(|case| [&case.capped, &case.offered]);
+        let alternatives = match &self.rows {
+            Rows::Where(alternatives) => alternatives.as_slice(),
+            Rows::None | Rows::All => &[],
+        };
+        let alternatives = alternatives.iter().chain(cells.iter().filter_map(|(_, cell)| cell.shown.as_ref()));
+        let shown = alternatives.flat_map(|a| a.offered.iter().chain([&a.withheld]));
+        let mut seen = HashSet::new();
+        let all = cases.flatten().flatten().chain(shown).map(Arc::as_ref);
+        all.filter(|conditions| seen.insert(std::ptr::from_ref(*conditions))).collect()
     }
 
     /// The visible leaf columns in the contract's order.
@@ -77,13 +92,13 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn of(column: &'a Column, path: ColumnPath, rules: &ByPath<'_>, rows: &Rows) -> Option<Self> {
+    fn of(column: &'a Column, path: ColumnPath, rules: &ByPath<'_>, reading: &Reading) -> Option<Self> {
         let shape = if column.fields.is_empty() {
-            Shape::Cell(Cell::of(rules.get(&path)?, &column.data_type, rows)?)
+            Shape::Cell(reading.cell(rules.get(&path)?, &column.data_type)?)
         } else {
             let fields = column.fields.iter();
             let parts: Vec<Part<'_>> =
-                fields.filter_map(|field| Self::of(field, path.child(field.name.clone()), rules, rows)).collect();
+                fields.filter_map(|field| Self::of(field, path.child(field.name.clone()), rules, reading)).collect();
             if parts.is_empty() {
                 return None;
             }
@@ -116,6 +131,11 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// True where every cell is NULL, so that the values need not be read.
+    fn is_null(&self) -> bool {
+        matches!(&self.shape, Shape::Cell(cell) if cell.steps().iter().all(|shown| *shown == Shown::NULL))
+    }
+
     /// True for a column on which predicates and dynamic filters may run below the policy.
     ///
     /// No floating-point number does: files leave NaN out of their statistics and the engine takes it for the largest, so a visible
@@ -129,6 +149,10 @@ impl<'a> Part<'a> {
         let (value, _) = compiler.value(&self.path)?;
         if self.is_bare() {
             return Ok(value);
+        }
+        if self.is_null() {
+            let null = ScalarValue::try_new_null(&self.data_type());
+            return null.map(lit).map_err(|error| Diagnostic::error(Kind::Internal, error.to_string()));
         }
         Ok(match &self.shape {
             Shape::Cell(cell) => show(value, step(cell, compiler)?, cell.steps(), key.clone(), cell.text),
@@ -188,6 +212,6 @@ fn step(cell: &Cell, compiler: &Compiler<'_>) -> Result<Expr> {
     Ok(Expr::Case(CaseExpr { expr: None, when_then_expr: when, else_expr: Some(Box::new(otherwise)) }))
 }
 
-fn conditional(rule: Option<&AnyOf>) -> Option<&std::collections::BTreeSet<crate::policy::Condition>> {
-    rule.and_then(Option::as_ref)
+fn conditional(rule: Option<&AnyOf>) -> Option<&Conditions> {
+    rule.and_then(Option::as_deref)
 }

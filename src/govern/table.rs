@@ -53,7 +53,7 @@ impl GovernedTable {
         if view.parts.is_empty() {
             return None;
         }
-        if let Err(error) = compiled(&view, dataset, &key) {
+        if let Err(error) = compiled(&view, dataset) {
             tracing::error!(target: "meshgate::product", product = %entry.table, detail = %error, "dataset denied");
             return None;
         }
@@ -120,16 +120,15 @@ impl GovernedTable {
     }
 }
 
-/// Whether what policy says can be made into expressions.
-fn compiled(view: &View<'_>, dataset: &Dataset, key: &HashKey) -> crate::diagnostic::Result<()> {
+/// Whether what policy says can be made into expressions. Conditions are all of it that may not.
+fn compiled(view: &View<'_>, dataset: &Dataset) -> crate::diagnostic::Result<()> {
     let compiler = Compiler { dataset, drift: Drift::new() };
-    view.parts.iter().try_for_each(|part| part.expr(&compiler, key).map(drop))?;
-    compiler.rows(&view.rows).map(drop)
+    view.conditions().into_iter().try_for_each(|conditions| compiler.permitted(conditions).map(drop))
 }
 
 /// False where a governed table would deny the dataset for what its policies say.
 pub(super) fn compiles(dataset: &Dataset, exposed: &Exposed) -> bool {
-    compiled(&View::of(dataset, exposed), dataset, &HashKey::new(None)).is_ok()
+    compiled(&View::of(dataset, exposed), dataset).is_ok()
 }
 
 impl fmt::Debug for GovernedTable {

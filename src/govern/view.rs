@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle, available_parallelism};
 
 use sha2::{Digest, Sha256};
 
@@ -13,6 +16,9 @@ use crate::mesh::{Product, TableEntry};
 use crate::name::{DatasetName, DomainName, QualifiedTable};
 use crate::policy::{Decision, ProductAction};
 use crate::telemetry::Clock;
+
+/// As many tables are decided sooner than a thread is worth starting for.
+const FEW: usize = 64;
 
 /// A principal and a purpose under one generation. Two logins with equal inputs may share it; no others may.
 pub struct PrincipalView {
@@ -73,7 +79,25 @@ impl PrincipalView {
     /// Every table of which some cell may be shown, sorted by domain and name.
     pub fn readable(&self) -> Vec<Arc<GovernedTable>> {
         let snapshot = Arc::clone(self.generation.snapshot());
-        snapshot.tables.values().filter_map(|entry| self.governed(entry)).collect()
+        let entries: Vec<&TableEntry> = snapshot.tables.values().collect();
+        let governed =
+            |share: &[&TableEntry]| share.iter().filter_map(|entry| self.governed(entry)).collect::<Vec<_>>();
+        let decided = self.lock().len();
+        let threads = available_parallelism().map_or(1, NonZero::get);
+        if entries.len().saturating_sub(decided) <= FEW || threads == 1 {
+            return governed(&entries);
+        }
+        // Of ten thousand, one after the other keeps a caller waiting.
+        thread::scope(|scope| {
+            let shares = entries.chunks(entries.len().div_ceil(threads));
+            let work = |share| thread::Builder::new().spawn_scoped(scope, move || governed(share)).map_err(|_| share);
+            let shares: Vec<_> = shares.map(work).collect();
+            let answer = |share: Result<ScopedJoinHandle<'_, _>, &[&TableEntry]>| match share {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(share) => governed(share),
+            };
+            shares.into_iter().flat_map(answer).collect()
+        })
     }
 
     /// Readable tables of one domain.

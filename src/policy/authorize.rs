@@ -4,15 +4,18 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
+use cedar_policy::{Policy, PolicyId};
+
 use super::condition::Condition;
 use super::decision::{Clause, ColumnRules, Decision, Exposed, Rule};
 use super::document::{Stated, with_room};
-use super::entities::{Asked, product_tags};
+use super::entities::{Asked, Subject, product_tags};
 use super::fit::{CellFacts, fits};
 use super::mask::Mask;
 use super::residual;
 use super::scope::speaks_of;
-use super::slice::Classes;
+use super::slice::{Class, Classes};
 use super::store::{Guarded, PolicyStore, Prepared};
 use crate::contract::Column;
 use crate::identity::Principal;
@@ -112,9 +115,10 @@ impl PolicyStore {
             self.base.products(&others)
         });
         let schema = schema.as_ref().map_err(Clone::clone)?;
-        let set = Self::set(policies)?;
-        let asked = Asked::product(&self.mesh, schema, principal, product, session)?;
-        let request = asked.request(action, None, product, schema)?;
+        let subject = Subject::product(schema, product)?;
+        let asked = Asked::new(&self.mesh, schema, principal, &subject, session)?;
+        let request = asked.request(action, None)?;
+        let set = PolicyStore::set(policies.iter().map(|policy| &policy.cedar))?;
         let response = set.tpe(&request, &asked.entities, schema).map_err(|error| error.to_string())?;
         if response.error_permits().next().is_some() || response.error_forbids().next().is_some() {
             return Err("a policy fails for this caller".to_owned());
@@ -133,94 +137,123 @@ impl PolicyStore {
         if let Some(why) = &guarded.denied {
             return Err(why.clone());
         }
+        let Some(question) = self.question(principal, (purpose, now), guarded)? else {
+            return Ok(Exposed { columns: Vec::new(), policies: Vec::new(), reads_clock: false });
+        };
+        let columns = question.columns()?;
+        let rules = columns.iter().flat_map(|column| column.offers.iter().chain(column.caps.iter()));
+        let named: BTreeSet<&str> = rules.flat_map(|rule| rule.when.iter().map(|clause| &*clause.policy)).collect();
+        Ok(Exposed {
+            policies: named.into_iter().map(ToOwned::to_owned).collect(),
+            columns,
+            reads_clock: question.policies.iter().any(|(policy, _)| policy.mentions.clock),
+        })
+    }
+
+    /// What is to be asked; nothing where no permit is about the principal.
+    pub(super) fn question<'a>(
+        &'a self,
+        principal: &Principal,
+        session: (&str, i64),
+        guarded: &'a Guarded,
+    ) -> Result<Option<Question<'a>>, String> {
         let about = guarded.about(principal, &self.policies);
         let policies: Vec<(usize, &Stated)> =
             about.into_iter().filter_map(|at| Some((at, self.policies.get(at)?))).collect();
         if !policies.iter().any(|(_, policy)| policy.is_permit()) {
-            return Ok(Exposed { columns: Vec::new(), policies: Vec::new(), reads_clock: false });
+            return Ok(None);
         }
-        let prepared = guarded.prepared(&self.base)?;
-        let session = (purpose, now);
-        let kind = &prepared.row.kind;
-        let question = Question {
-            guarded,
-            prepared,
-            asked: Asked::rows(&self.mesh, &prepared.schema, principal, guarded.product(), kind, session)?,
-            policies: policies.iter().map(|(at, policy)| (*policy, prepared.classes(*at, policy))).collect(),
-        };
-        let columns = question.columns()?;
-        let named: BTreeSet<String> = columns
-            .iter()
-            .flat_map(|column| column.offers.iter().chain(&column.caps))
-            .flat_map(|rule| rule.when.iter().map(|clause| clause.policy.clone()))
-            .collect();
-        Ok(Exposed {
-            columns,
-            policies: named.into_iter().collect(),
-            reads_clock: policies.iter().any(|(_, policy)| policy.mentions.clock),
-        })
+        let prepared = guarded.prepared(self)?;
+        let asked = Asked::new(&self.mesh, &prepared.schema, principal, &prepared.subject, session)?;
+        let policies = policies.iter().map(|(at, policy)| (*policy, prepared.classes(*at, policy))).collect();
+        Ok(Some(Question { guarded, prepared, asked, policies }))
     }
 }
 
-struct Question<'a> {
+pub(super) struct Question<'a> {
     guarded: &'a Guarded,
-    prepared: &'a Prepared,
-    asked: Asked,
+    pub(super) prepared: &'a Prepared,
+    asked: Asked<'a>,
     /// Those whose heads are about the principal, with how each tells the columns apart.
-    policies: Vec<(&'a Stated, Arc<Classes>)>,
+    pub(super) policies: Vec<(&'a Stated, Arc<Classes>)>,
 }
+
+/// A policy of the question, by its place there, and one of its classes of columns.
+pub(super) type Part = (usize, usize);
+
+/// What each policy leaves of each class of columns, as far as it was asked.
+pub(super) type Answers = HashMap<Part, Arc<Condition>>;
 
 /// What policies leave of one group of columns that look alike to them.
 #[derive(Default)]
 struct Verdict {
     offers: BTreeMap<Mask, Vec<Clause>>,
     caps: BTreeMap<Mask, Vec<Clause>>,
+    /// Of columns of a type that the same offers fit.
+    rules: HashMap<Vec<bool>, (Arc<[Rule]>, Arc<[Rule]>)>,
 }
-
-/// What each policy leaves of each class of columns, as far as it was asked; `false` where it leaves nothing.
-type Answers<'a> = HashMap<(&'a str, usize), Condition>;
 
 impl Question<'_> {
     fn columns(&self) -> Result<Vec<ColumnRules>, String> {
-        let mut answers = Answers::new();
-        let mut verdicts: HashMap<Vec<usize>, Verdict> = HashMap::new();
-        let mut columns = Vec::new();
-        for (at, (path, column)) in self.guarded.entry.dataset().leaves().into_iter().enumerate() {
-            let facts = self.prepared.columns.get(at).ok_or("a column is not known to policy")?;
-            let class = |(_, classes): &(&Stated, Arc<Classes>)| classes.of_column.get(at).copied();
-            let group: Vec<usize> =
-                self.policies.iter().map(class).collect::<Option<_>>().ok_or("a column has no class")?;
-            let verdict = match verdicts.entry(group) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => {
-                    let verdict = self.verdict(free.key(), facts, &mut answers)?;
-                    free.insert(verdict)
-                }
-            };
-            columns.push(verdict.rules(path, column));
+        let columns = self.prepared.columns.iter().enumerate();
+        let columns = columns.map(|(at, facts)| Ok((self.parts(at).ok_or("a column has no class")?, facts)));
+        let columns: Vec<(Vec<Part>, &CellFacts)> = columns.collect::<Result<_, &str>>()?;
+        let leaves = self.guarded.entry.dataset().leaves();
+        if leaves.len() != columns.len() {
+            return Err("a column is not known to policy".to_owned());
         }
-        Ok(columns)
+        let mut answers = self.answered(&columns)?;
+        let mut verdicts: HashMap<&[Part], Verdict> = HashMap::new();
+        let mut out = Vec::with_capacity(leaves.len());
+        for ((path, column), (parts, facts)) in leaves.into_iter().zip(&columns) {
+            let verdict = match verdicts.entry(parts) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(self.verdict(parts, facts, &mut answers)?),
+            };
+            let (offers, caps) = verdict.of_type(&column.data_type);
+            out.push(ColumnRules { path, offers, caps });
+        }
+        Ok(out)
+    }
+
+    /// The policies that can apply to a column.
+    fn parts(&self, column: usize) -> Option<Vec<Part>> {
+        let mut parts = Vec::with_capacity(self.policies.len());
+        for (at, (_, classes)) in self.policies.iter().enumerate() {
+            let class = *classes.of_column.get(column)?;
+            if !matches!(classes.each.get(class)?, Class::Never) {
+                parts.push((at, class));
+            }
+        }
+        Some(parts)
+    }
+
+    /// Asks at once whatever is left of policies whose questions about the column are answered: no part of it looks at the column
+    /// that the request has to have.
+    fn answered(&self, columns: &[(Vec<Part>, &CellFacts)]) -> Result<Answers, String> {
+        let Some((_, any)) = columns.first() else { return Ok(Answers::new()) };
+        let parts: BTreeSet<Part> = columns.iter().flat_map(|(parts, _)| parts).copied().collect();
+        let policy = |part: Part| match self.class(part)? {
+            Class::Answered(policy) => Some((part, policy.as_ref())),
+            Class::Never | Class::Open => None,
+        };
+        self.ask(parts.into_iter().filter_map(policy).collect(), any)
+    }
+
+    fn class(&self, (at, class): Part) -> Option<&Class> {
+        self.policies.get(at)?.1.each.get(class)
     }
 
     /// Asks those policies that have not answered for a column of this kind.
-    fn verdict<'q>(&'q self, group: &[usize], facts: &CellFacts, answers: &mut Answers<'q>) -> Result<Verdict, String> {
-        let each = || self.policies.iter().zip(group).map(|((policy, classes), class)| (*policy, classes, *class));
-        let never = |classes: &Classes, class: usize| classes.never.get(class).copied().unwrap_or_default();
-        let asked: Vec<&Stated> = each()
-            .filter(|(policy, classes, class)| {
-                !never(classes, *class) && !answers.contains_key(&(policy.id.as_str(), *class))
-            })
-            .map(|(policy, ..)| policy)
-            .collect();
-        let mut found = if asked.is_empty() { HashMap::new() } else { self.ask(&asked, facts)? };
+    fn verdict(&self, parts: &[Part], facts: &CellFacts, answers: &mut Answers) -> Result<Verdict, String> {
+        let open = parts.iter().filter(|part| !answers.contains_key(*part));
+        let open = open.filter_map(|part| Some((*part, &self.policies.get(part.0)?.0.cedar)));
+        answers.extend(self.ask(open.collect(), facts)?);
         let mut verdict = Verdict::default();
-        for (policy, classes, class) in each() {
-            if never(classes, class) {
-                continue;
-            }
-            let key = (policy.id.as_str(), class);
-            let fresh = || found.remove(&policy.id).unwrap_or(Condition::Const(false));
-            verdict.add(policy, answers.entry(key).or_insert_with(fresh).clone());
+        for part in parts {
+            let (policy, _) = self.policies.get(part.0).ok_or("a policy was not asked")?;
+            let condition = answers.get(part).ok_or_else(|| format!("policy `{}` was not asked", policy.id))?;
+            verdict.add(policy, condition);
         }
         for clauses in verdict.offers.values_mut().chain(verdict.caps.values_mut()) {
             clauses.sort_by(|a, b| a.policy.cmp(&b.policy));
@@ -228,53 +261,66 @@ impl Question<'_> {
         Ok(verdict)
     }
 
-    /// What these policies leave, by id; nothing for those that cannot be satisfied.
-    fn ask(&self, policies: &[&Stated], facts: &CellFacts) -> Result<HashMap<String, Condition>, String> {
+    /// What these policies leave; `false` where one cannot be satisfied.
+    pub(super) fn ask(&self, policies: Vec<(Part, &Policy)>, facts: &CellFacts) -> Result<Answers, String> {
+        if policies.is_empty() {
+            return Ok(Answers::new());
+        }
         let schema = &self.prepared.schema;
-        let set = PolicyStore::set(policies.iter().copied())?;
-        let request = self.asked.request("read", Some(facts), self.guarded.product(), schema)?;
+        let set = PolicyStore::set(policies.iter().map(|(_, policy)| *policy))?;
+        let request = self.asked.request("read", Some(facts))?;
         let response = set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
+        let parts: HashMap<&PolicyId, Part> = policies.iter().map(|(part, policy)| (policy.id(), *part)).collect();
+        let part = |id: &PolicyId| parts.get(id).copied().ok_or_else(|| format!("policy `{id}` was not asked"));
+        let name = |id: &PolicyId| -> Result<&str, String> {
+            let (at, _) = part(id)?;
+            self.policies.get(at).map(|(policy, _)| policy.id.as_str()).ok_or_else(|| format!("there is no `{id}`"))
+        };
         // Cedar skips a policy that fails, so a forbid would vanish.
         if let Some(id) = response.error_permits().chain(response.error_forbids()).next() {
-            return Err(format!("policy `{id}` fails for this caller"));
+            return Err(format!("policy `{}` fails for this caller", name(id)?));
         }
-        let mut found = HashMap::new();
+        let never = Arc::new(Condition::Const(false));
+        let mut found: Answers = policies.iter().map(|(part, _)| (*part, Arc::clone(&never))).collect();
+        let always = Arc::new(Condition::Const(true));
         for id in response.true_permits().chain(response.true_forbids()) {
-            found.insert(known(policies, id.as_ref())?.id.clone(), Condition::Const(true));
+            found.insert(part(id)?, Arc::clone(&always));
         }
         for residual in response.residual_policies() {
-            let policy = known(policies, residual.id().as_ref())?;
             let condition = residual::condition(&residual, &self.prepared.row)
-                .map_err(|why| format!("policy `{}`: {why}", policy.id))?;
-            found.insert(policy.id.clone(), condition);
+                .map_err(|why| format!("policy `{}`: {why}", name(residual.id()).unwrap_or_default()))?;
+            found.insert(part(residual.id())?, Arc::new(condition));
         }
         Ok(found)
     }
 }
 
-fn known<'a>(policies: &[&'a Stated], id: &str) -> Result<&'a Stated, String> {
-    policies.iter().copied().find(|policy| policy.id == id).ok_or_else(|| format!("policy `{id}` was not asked"))
-}
-
 impl Verdict {
-    fn add(&mut self, policy: &Stated, condition: Condition) {
-        if condition == Condition::Const(false) {
+    fn add(&mut self, policy: &Stated, condition: &Arc<Condition>) {
+        if **condition == Condition::Const(false) {
             return;
         }
         let rules = if policy.is_permit() { &mut self.offers } else { &mut self.caps };
-        rules.entry(policy.mask).or_default().push(Clause { policy: policy.id.clone(), condition });
+        let clause = Clause { policy: policy.id.as_str().into(), condition: Arc::clone(condition) };
+        rules.entry(policy.mask).or_default().push(clause);
     }
 
-    /// The rules of one column: offers that fit its type, without those that another always outdoes.
-    fn rules(&self, path: ColumnPath, column: &Column) -> ColumnRules {
-        let fitting = self.offers.iter().filter(|(mask, _)| fits(**mask, &column.data_type));
-        let offers = until_certain(fitting);
-        let caps = until_certain(self.caps.iter().rev());
+    /// The rules of a column of this type: offers that fit it, without those that another always outdoes.
+    fn of_type(&mut self, data_type: &DataType) -> (Arc<[Rule]>, Arc<[Rule]>) {
+        let fitting: Vec<bool> = self.offers.keys().map(|mask| fits(*mask, data_type)).collect();
+        if let Some((offers, caps)) = self.rules.get(&fitting) {
+            return (Arc::clone(offers), Arc::clone(caps));
+        }
+        let offered = self.offers.iter().zip(&fitting).filter(|(_, fits)| **fits).map(|(offer, _)| offer);
+        let (mut offers, mut caps) = (until_certain(offered), until_certain(self.caps.iter().rev()));
         let hidden = caps.first().is_some_and(|rule| rule.mask == Mask::Hidden && is_certain(&rule.when));
         if offers.is_empty() || hidden {
-            return ColumnRules { path, offers: Vec::new(), caps: Vec::new() };
+            offers.clear();
+            caps.clear();
         }
-        ColumnRules { path, offers, caps }
+        let rules = (Arc::from(offers), Arc::from(caps));
+        self.rules.insert(fitting, (Arc::clone(&rules.0), Arc::clone(&rules.1)));
+        rules
     }
 }
 
@@ -290,7 +336,7 @@ fn until_certain<'a>(rules: impl Iterator<Item = (&'a Mask, &'a Vec<Clause>)>) -
 }
 
 fn is_certain(when: &[Clause]) -> bool {
-    when.iter().any(|clause| clause.condition == Condition::Const(true))
+    when.iter().any(|clause| *clause.condition == Condition::Const(true))
 }
 
 impl CellFacts {

@@ -1,5 +1,7 @@
 //! What policy says of one principal and one dataset.
 
+use std::sync::Arc;
+
 use super::condition::Condition;
 use super::mask::Mask;
 use crate::name::ColumnPath;
@@ -25,13 +27,14 @@ pub struct Exposed {
 }
 
 /// Offers and caps of one leaf column. Conditions are simplified; rules that are never satisfied are left out.
+/// Columns that look alike to all policies share theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnRules {
     pub path: ColumnPath,
     /// What satisfied permits offer, most revealing first, one rule for each mask (conditions joined by OR).
-    pub offers: Vec<Rule>,
+    pub offers: Arc<[Rule]>,
     /// What satisfied forbids cap at, least revealing first, one rule for each mask.
-    pub caps: Vec<Rule>,
+    pub caps: Arc<[Rule]>,
 }
 
 /// One mask under one condition.
@@ -45,6 +48,6 @@ pub struct Rule {
 /// that policy: false for a permit, true for a forbid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
-    pub policy: String,
-    pub condition: Condition,
+    pub policy: Arc<str>,
+    pub condition: Arc<Condition>,
 }

@@ -1,6 +1,7 @@
 //! The principal, the row and its product as Cedar entities of one schema.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use cedar_policy::{
     Context, EntityId, EntityTypeName, EntityUid, PartialEntities, PartialEntity, PartialEntityUid, PartialRequest,
@@ -15,8 +16,17 @@ use crate::name::Tag;
 
 type Outcome<T> = Result<T, String>;
 
-pub(super) fn uid(kind: &str, id: &str) -> Outcome<EntityUid> {
-    let kind: EntityTypeName = kind.parse().map_err(|error| format!("`{kind}` is no entity type: {error}"))?;
+/// Cedar reads names with a grammar, so those that every question has are read once.
+static KINDS: LazyLock<HashMap<&str, EntityTypeName>> = LazyLock::new(|| {
+    let kinds = ["Action", "Domain", "Product", "Role", "User"];
+    kinds.into_iter().filter_map(|kind| Some((kind, kind.parse().ok()?))).collect()
+});
+
+fn uid(kind: &str, id: &str) -> Outcome<EntityUid> {
+    let kind = match KINDS.get(kind) {
+        Some(kind) => kind.clone(),
+        None => kind.parse().map_err(|error| format!("`{kind}` is no entity type: {error}"))?,
+    };
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
@@ -42,74 +52,74 @@ fn product_facts(product: &Product) -> Vec<(String, RestrictedExpression)> {
     ]
 }
 
-/// Everything of a request that does not change from column to column.
-pub(super) struct Asked {
-    pub principal: EntityUid,
-    pub resource: EntityUid,
-    pub entities: PartialEntities,
-    purpose: String,
-    now: String,
+/// What a question is about, whoever asks it: rows of a dataset or a product, and what they are members of.
+#[derive(Debug)]
+pub(super) struct Subject {
+    resource: EntityUid,
+    entities: Vec<PartialEntity>,
+    /// `context.product`.
+    product: RestrictedExpression,
 }
 
-impl Asked {
+impl Subject {
     /// Rows of a dataset: the row's attributes are unknown, what it is a member of is known.
-    pub fn rows(
-        mesh: &Mesh,
-        schema: &Schema,
-        principal: &Principal,
-        product: &Product,
-        row_type: &str,
-        session: (&str, i64),
-    ) -> Outcome<Self> {
-        Self::row(mesh, schema, principal, product, (row_type, None), session)
+    pub fn rows(schema: &Schema, product: &Product, row_type: &str) -> Outcome<Self> {
+        Self::row(schema, product, row_type, None)
     }
 
     /// One row; without attributes they are unknown.
     pub fn row(
-        mesh: &Mesh,
         schema: &Schema,
-        principal: &Principal,
         product: &Product,
-        (row_type, attributes): (&str, Option<BTreeMap<String, RestrictedExpression>>),
-        (purpose, now): (&str, i64),
+        row_type: &str,
+        attributes: Option<BTreeMap<String, RestrictedExpression>>,
     ) -> Outcome<Self> {
+        let mut subject = Self::product(schema, product)?;
         let row = uid(row_type, "row")?;
-        let parents =
-            HashSet::from([uid("Product", &product.name.to_string())?, uid("Domain", product.name.domain.as_str())?]);
-        let row_entity = partial(row.clone(), attributes, parents, schema)?;
-        Self::about(mesh, schema, principal, product, row, Some(row_entity), (purpose, now))
+        let parents = HashSet::from([subject.resource, uid("Domain", product.name.domain.as_str())?]);
+        subject.entities.push(partial(row.clone(), attributes, parents, schema)?);
+        subject.resource = row;
+        Ok(subject)
     }
 
     /// A product as a whole.
-    pub fn product(
-        mesh: &Mesh,
-        schema: &Schema,
-        principal: &Principal,
-        product: &Product,
-        (purpose, now): (&str, i64),
-    ) -> Outcome<Self> {
+    pub fn product(schema: &Schema, product: &Product) -> Outcome<Self> {
+        let domain = uid("Domain", product.name.domain.as_str())?;
         let resource = uid("Product", &product.name.to_string())?;
-        Self::about(mesh, schema, principal, product, resource, None, (purpose, now))
+        let mut facts = product_facts(product);
+        let entities = vec![
+            partial(domain.clone(), Some(BTreeMap::new()), HashSet::new(), schema)?,
+            partial(resource.clone(), Some(facts.iter().cloned().collect()), HashSet::from([domain]), schema)?,
+        ];
+        facts.push(("name".to_owned(), text(&product.name.to_string())));
+        Ok(Self { resource, entities, product: record(facts)? })
     }
+}
 
-    fn about(
+fn record(fields: Vec<(String, RestrictedExpression)>) -> Outcome<RestrictedExpression> {
+    RestrictedExpression::new_record(fields).map_err(|error| error.to_string())
+}
+
+/// Everything of a request that does not change from column to column.
+pub(super) struct Asked<'a> {
+    subject: &'a Subject,
+    schema: &'a Schema,
+    principal: EntityUid,
+    pub entities: PartialEntities,
+    purpose: RestrictedExpression,
+    now: RestrictedExpression,
+}
+
+impl<'a> Asked<'a> {
+    pub fn new(
         mesh: &Mesh,
-        schema: &Schema,
+        schema: &'a Schema,
         principal: &Principal,
-        product: &Product,
-        resource: EntityUid,
-        row: Option<PartialEntity>,
+        subject: &'a Subject,
         (purpose, now): (&str, i64),
     ) -> Outcome<Self> {
         let now = literal::moment(now).ok_or("the clock is outside the years that policies know")?;
-        let domain = uid("Domain", product.name.domain.as_str())?;
-        let product_uid = uid("Product", &product.name.to_string())?;
-        let facts = product_facts(product).into_iter().collect();
-        let mut entities = vec![
-            partial(domain.clone(), Some(BTreeMap::new()), HashSet::new(), schema)?,
-            partial(product_uid, Some(facts), HashSet::from([domain]), schema)?,
-        ];
-        entities.extend(row);
+        let mut entities = subject.entities.clone();
         let user = uid("User", principal.name().as_str())?;
         let mut roles = HashSet::new();
         // A role that the mesh does not know is no member of the closed type; it never widens access.
@@ -120,26 +130,16 @@ impl Asked {
         }
         entities.push(partial(user.clone(), Some(attributes(mesh, principal)), roles, schema)?);
         let entities = PartialEntities::from_partial_entities(entities, schema).map_err(|error| error.to_string())?;
-        Ok(Self { principal: user, resource, entities, purpose: purpose.to_owned(), now })
+        let now = RestrictedExpression::new_datetime(&now);
+        Ok(Self { subject, schema, principal: user, entities, purpose: text(purpose), now })
     }
 
     /// The request for one action; `column` for `read` only.
-    pub fn request(
-        &self,
-        action: &str,
-        column: Option<&CellFacts>,
-        product: &Product,
-        schema: &Schema,
-    ) -> Outcome<PartialRequest> {
-        let record = |fields: Vec<(String, RestrictedExpression)>| {
-            RestrictedExpression::new_record(fields).map_err(|error| error.to_string())
-        };
-        let mut facts = product_facts(product);
-        facts.push(("name".to_owned(), text(&product.name.to_string())));
+    pub fn request(&self, action: &str, column: Option<&CellFacts>) -> Outcome<PartialRequest> {
         let mut context = vec![
-            ("product".to_owned(), record(facts)?),
-            ("purpose".to_owned(), text(&self.purpose)),
-            ("now".to_owned(), RestrictedExpression::new_datetime(&self.now)),
+            ("product".to_owned(), self.subject.product.clone()),
+            ("purpose".to_owned(), self.purpose.clone()),
+            ("now".to_owned(), self.now.clone()),
         ];
         if let Some(column) = column {
             let column = record(vec![
@@ -153,9 +153,9 @@ impl Asked {
         PartialRequest::new(
             PartialEntityUid::from_concrete(self.principal.clone()),
             uid("Action", action)?,
-            PartialEntityUid::from_concrete(self.resource.clone()),
+            PartialEntityUid::from_concrete(self.subject.resource.clone()),
             Some(context),
-            schema,
+            self.schema,
         )
         .map_err(|error| error.to_string())
     }

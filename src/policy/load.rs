@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{ValidationMode, Validator};
@@ -68,6 +68,7 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         refusals: loader.refusals,
         tables: checked.tables,
         products: OnceLock::new(),
+        schemas: Mutex::default(),
     }
 }
 
@@ -84,6 +85,7 @@ pub(super) fn nothing(snapshot: &Snapshot, why: &str) -> PolicyStore {
         refusals: Vec::new(),
         tables: HashMap::new(),
         products: OnceLock::new(),
+        schemas: Mutex::default(),
     }
 }
 
@@ -265,7 +267,9 @@ impl Loader<'_> {
             .filter(|policy| ACTIONS.iter().any(|action| *action != "read" && policy.is_about(action)))
             .collect();
         let others: BTreeSet<String> = about.iter().flat_map(|policy| policy.mentions.row_types.clone()).collect();
-        let result = base.products(&others).and_then(|schema| Ok((schema, PolicyStore::set(about)?)));
+        let result = base
+            .products(&others)
+            .and_then(|schema| Ok((schema, PolicyStore::set(about.iter().map(|policy| &policy.cedar))?)));
         let (schema, set) = match result {
             Ok(both) => both,
             Err(why) => {

@@ -120,7 +120,7 @@ impl Row {
                 Box::new(self.compare(op, left, else_expr)?),
             ));
         }
-        if let (Ok(left), Ok(right)) = (entity(left), entity(right)) {
+        if let (Some(left), Some(right)) = (known_entity(left), known_entity(right)) {
             let same = left.to_string() == right.to_string();
             return Ok(Condition::Const(if op == Comparison::Equal { same } else { !same }));
         }
@@ -220,10 +220,11 @@ fn step(parent: Option<ColumnPath>, name: &str) -> Outcome<ColumnPath> {
 }
 
 fn entity(expr: &Expr) -> Outcome<&EntityUID> {
-    match expr {
-        Expr::Literal(CedarLiteral::EntityUID(uid)) => Ok(uid),
-        other => Err(format!("`{other}` is not a known entity")),
-    }
+    known_entity(expr).ok_or_else(|| format!("`{expr}` is not a known entity"))
+}
+
+fn known_entity(expr: &Expr) -> Option<&EntityUID> {
+    if let Expr::Literal(CedarLiteral::EntityUID(uid)) = expr { Some(uid) } else { None }
 }
 
 /// `[]` compared with something: that something.

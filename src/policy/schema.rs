@@ -6,6 +6,7 @@ use arrow::datatypes::DataType;
 use cedar_policy::Schema;
 use serde_json::{Map, Value, json};
 
+use super::document::Stated;
 use crate::contract::{Column, Dataset};
 use crate::mesh::{AttributeType, Mesh};
 use crate::name::DomainName;
@@ -43,6 +44,31 @@ pub(super) fn row_type(domain: &str, dataset: &str) -> String {
     format!("{domain}::{dataset}")
 }
 
+/// Rows of a dataset as some policies see them. Datasets with equal ones share a schema: of ten thousand most have one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RowShape {
+    /// Their entity type: their own where one of the policies names it, else that of any rows.
+    pub kind: String,
+    /// The attributes that the policies name.
+    attributes: Map<String, Value>,
+    /// Further row types that the policies name; they get no attributes.
+    others: BTreeSet<String>,
+}
+
+impl RowShape {
+    pub fn of<'a>(domain: &DomainName, dataset: &Dataset, policies: impl Iterator<Item = &'a Stated> + Clone) -> Self {
+        let mentions = policies.map(|policy| &policy.mentions);
+        let whole = mentions.clone().any(|mentions| mentions.whole_row);
+        let named = |name: &str| whole || mentions.clone().any(|mentions| mentions.names_column(name));
+        let columns = dataset.columns.iter().filter(|column| named(column.name.as_str()));
+        let mut others: BTreeSet<String> = mentions.clone().flat_map(|mentions| mentions.row_types.clone()).collect();
+        let own = row_type(domain.as_str(), dataset.name.as_str());
+        // No policy can name this one: a policy that names what is not in its schema is refused.
+        let kind = if others.remove(&own) { own } else { "Row".to_owned() };
+        Self { kind, attributes: attributes(columns), others }
+    }
+}
+
 /// The vocabulary that every schema of one mesh shares.
 #[derive(Debug, Clone)]
 pub(super) struct SchemaBase {
@@ -76,16 +102,22 @@ impl SchemaBase {
         }
     }
 
-    /// The schema for `read` of one dataset. `others` are further row types that its policies name; they get no attributes.
+    /// The schema for `read` of one dataset, with all that a policy may name. `others` are further row types that its policies name.
     pub fn dataset(&self, domain: &str, dataset: &Dataset, others: &BTreeSet<String>) -> Result<Schema, String> {
-        let this = row_type(domain, dataset.name.as_str());
+        let kind = row_type(domain, dataset.name.as_str());
+        self.rows(&RowShape { kind, attributes: attributes(&dataset.columns), others: others.clone() })
+    }
+
+    /// The schema for `read` of rows of this shape.
+    pub fn rows(&self, rows: &RowShape) -> Result<Schema, String> {
+        let RowShape { kind, attributes, others } = rows;
         let shape = json!({
             "memberOfTypes": ["Product"],
-            "shape": { "type": "Record", "attributes": attributes(&dataset.columns) },
+            "shape": { "type": "Record", "attributes": attributes },
         });
         let read = json!({ "appliesTo": {
             "principalTypes": ["User"],
-            "resourceTypes": [this],
+            "resourceTypes": [kind],
             "context": { "type": "Record", "attributes": {
                 "column": record(&[("name", text()), ("tags", texts()), ("classification", text())]),
                 "product": product_facts(true),
@@ -94,13 +126,7 @@ impl SchemaBase {
             } },
         } });
         let actions = json!({ "read": read, "discover": {}, "audit": {}, "edit": {} });
-        self.schema(&actions, Some((&this, shape)), others)
-    }
-
-    /// Some attributes of a dataset's rows, each by what Cedar knows of it.
-    pub fn attributes(dataset: &Dataset, wanted: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
-        let columns = dataset.columns.iter().filter(|column| wanted(column.name.as_str()));
-        attributes(columns).into_iter().map(|(name, kind)| (name, kind.to_string())).collect()
+        self.schema(&actions, Some((kind, shape)), others)
     }
 
     /// The schema for `discover`, `audit` and `edit` of products.
@@ -131,28 +157,21 @@ impl SchemaBase {
                 namespaces.entry(domain.to_owned()).or_default().insert(name.to_owned(), stub);
             }
         }
-        if let Some((row, shape)) = this
-            && let Some((domain, name)) = row.split_once("::")
-        {
+        if let Some((row, shape)) = this {
+            let (domain, name) = row.split_once("::").unwrap_or(("", row));
             namespaces.entry(domain.to_owned()).or_default().insert(name.to_owned(), shape);
         }
-        let mut schema = Map::new();
         let mut product = product_facts(false);
         if let Value::Object(product) = &mut product {
             product.remove("required");
         }
-        schema.insert(
-            String::new(),
-            json!({
-                "entityTypes": {
-                    "Role": closed(&self.roles),
-                    "Domain": closed(&self.domains),
-                    "Product": { "memberOfTypes": ["Domain"], "shape": product },
-                    "User": self.user,
-                },
-                "actions": actions,
-            }),
-        );
+        let mut types = namespaces.remove("").unwrap_or_default();
+        types.insert("Role".to_owned(), closed(&self.roles));
+        types.insert("Domain".to_owned(), closed(&self.domains));
+        types.insert("Product".to_owned(), json!({ "memberOfTypes": ["Domain"], "shape": product }));
+        types.insert("User".to_owned(), self.user.clone());
+        let mut schema = Map::new();
+        schema.insert(String::new(), json!({ "entityTypes": types, "actions": actions }));
         for (domain, types) in namespaces {
             schema.insert(domain, json!({ "entityTypes": types, "actions": {} }));
         }

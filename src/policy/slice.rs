@@ -1,11 +1,14 @@
 //! What need not be asked: policies whose head is about somebody else, and columns that a policy cannot tell apart.
 //!
 //! Cedar type-checks every policy that it evaluates, so the cost of a decision is the number of policies asked times the number of
-//! times each is asked. Both are read off the syntax tree here, once for each dataset; what is not understood is asked.
+//! times each is asked, and each time has its own request. All are read off the syntax tree here, once for each dataset: what a policy
+//! asks of the column is answered, so that one request does for all of them. What is not understood is asked.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use cedar_policy::pst::{BinaryOp, Clause, Expr, Template, UnaryOp, Var};
+use cedar_policy::Policy;
+use cedar_policy::pst::{self, BinaryOp, Clause, Expr, Literal, PolicyID, StaticPolicy, Template, UnaryOp, Var};
 
 use super::document::Stated;
 use super::fit::{Applies, CellFacts, applies};
@@ -49,8 +52,18 @@ impl Audiences {
 pub(super) struct Classes {
     /// The class of each leaf column, in the contract's order.
     pub of_column: Vec<usize>,
-    /// Classes to which the policy cannot apply, whoever asks and whatever the row.
-    pub never: Vec<bool>,
+    pub each: Vec<Class>,
+}
+
+/// What a policy is to columns of one class.
+#[derive(Debug)]
+pub(super) enum Class {
+    /// It cannot apply, whoever asks and whatever the row.
+    Never,
+    /// What is left of it, its questions about the column being answered.
+    Answered(Box<Policy>),
+    /// It has to be asked about a column of the class.
+    Open,
 }
 
 /// What a policy is told of a column when it asks one thing.
@@ -62,14 +75,14 @@ enum Answer {
 }
 
 impl Classes {
-    pub fn of(policy: &Template, columns: &[CellFacts]) -> Self {
+    pub fn of(policy: &Stated, columns: &[CellFacts]) -> Self {
         let mut questions = Vec::new();
-        for clause in policy.clauses() {
+        for clause in policy.pst.clauses() {
             let (Clause::When(expr) | Clause::Unless(expr)) = clause;
             ask(expr, &mut questions);
         }
         let mut known: HashMap<Vec<Answer>, usize> = HashMap::new();
-        let (mut of_column, mut never) = (Vec::with_capacity(columns.len()), Vec::new());
+        let (mut of_column, mut each) = (Vec::with_capacity(columns.len()), Vec::new());
         for facts in columns {
             let answer = |question: &&Expr| match facts.atom(question) {
                 Some(answer) => Answer::Known(answer),
@@ -78,12 +91,52 @@ impl Classes {
             let next = known.len();
             let class = *known.entry(questions.iter().map(answer).collect()).or_insert(next);
             if class == next {
-                never.push(applies(policy, facts) == Applies::Never);
+                each.push(Class::of(policy, facts, class));
             }
             of_column.push(class);
         }
-        Self { of_column, never }
+        Self { of_column, each }
     }
+}
+
+impl Class {
+    fn of(stated: &Stated, facts: &CellFacts, class: usize) -> Self {
+        let policy = &stated.pst;
+        if applies(policy, facts) == Applies::Never {
+            return Self::Never;
+        }
+        let known = |question: &Expr| facts.atom(question).map(|answer| Expr::Literal(Literal::Bool(answer)));
+        let clauses = policy.clauses().iter().map(|clause| match clause {
+            Clause::When(expr) => answered(expr, &known).map(Clause::When),
+            Clause::Unless(expr) => answered(expr, &known).map(Clause::Unless),
+        });
+        let Some(clauses) = clauses.collect::<Option<Vec<_>>>() else { return Self::Open };
+        // There may be any character in the name of a policy.
+        let id = PolicyID(format!("{class} {}", stated.id).into());
+        let head =
+            Template::new(id, policy.effect, policy.principal.clone(), policy.action.clone(), policy.resource.clone());
+        head.try_with_clauses(clauses)
+            .ok()
+            .and_then(|left| StaticPolicy::try_from(left).ok())
+            .and_then(|left| Policy::from_pst(pst::Policy::Static(left)).ok())
+            .map_or(Self::Open, |left| Self::Answered(Box::new(left)))
+    }
+}
+
+/// The condition with its questions about the column answered; nothing where one is not understood.
+fn answered(expr: &Arc<Expr>, known: &impl Fn(&Expr) -> Option<Expr>) -> Option<Arc<Expr>> {
+    let part = |expr: &Arc<Expr>| answered(expr, known);
+    Some(match expr.as_ref() {
+        Expr::UnaryOp { op: UnaryOp::Not, expr } => Arc::new(Expr::UnaryOp { op: UnaryOp::Not, expr: part(expr)? }),
+        Expr::BinaryOp { op: op @ (BinaryOp::And | BinaryOp::Or), left, right } => {
+            Arc::new(Expr::BinaryOp { op: *op, left: part(left)?, right: part(right)? })
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => {
+            Arc::new(Expr::IfThenElse { cond: part(cond)?, then_expr: part(then_expr)?, else_expr: part(else_expr)? })
+        }
+        question if sees_column(question) => Arc::new(known(question)?),
+        _ => Arc::clone(expr),
+    })
 }
 
 /// The questions about the column that a condition is made of.

@@ -1,15 +1,16 @@
 //! All policies of the mesh, checked against it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use cedar_policy::{PolicySet, Schema};
+use cedar_policy::{Policy, PolicySet, Schema};
 
 use super::document::{Stated, with_room};
+use super::entities::Subject;
 use super::fit::CellFacts;
 use super::load;
 use super::residual::Row;
-use super::schema::{SchemaBase, cell_kind, row_type};
+use super::schema::{RowShape, SchemaBase, cell_kind};
 use super::scope::Reach;
 use super::slice::{Audiences, Classes};
 use crate::diagnostic::Diagnostic;
@@ -33,6 +34,7 @@ pub struct PolicyStore {
     pub(super) refusals: Vec<Refusal>,
     pub(super) tables: HashMap<QualifiedTable, Arc<Guarded>>,
     pub(super) products: OnceLock<Result<Schema, String>>,
+    pub(super) schemas: Mutex<HashMap<RowShape, Arc<Schema>>>,
 }
 
 /// Something that no policy can be trusted to guard.
@@ -49,17 +51,16 @@ pub(super) struct Guarded {
     pub denied: Option<String>,
     /// Indices into the store's policies.
     pub policies: Vec<usize>,
-    /// Entity types of other rows that those policies name.
-    pub others: BTreeSet<String>,
     audiences: OnceLock<Audiences>,
     prepared: OnceLock<Result<Prepared, String>>,
 }
 
-/// What evaluation needs, made at the first question: ten thousand schemas would be held for nothing.
+/// What evaluation needs, made at the first question: for ten thousand datasets it would be held for nothing.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     pub row: Row,
+    pub subject: Subject,
     /// What policies are told of each leaf column, in the contract's order.
     pub columns: Vec<CellFacts>,
     /// How each policy that was asked about tells those apart.
@@ -72,7 +73,7 @@ impl Prepared {
         if let Some(known) = self.classes.read().unwrap_or_else(PoisonError::into_inner).get(&at) {
             return Arc::clone(known);
         }
-        let classes = Arc::new(Classes::of(&policy.pst, &self.columns));
+        let classes = Arc::new(Classes::of(policy, &self.columns));
         self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(at, Arc::clone(&classes));
         classes
     }
@@ -108,15 +109,25 @@ impl PolicyStore {
         self.refusals.iter().find(|refusal| reaches(&refusal.reach)).map(|refusal| refusal.why.as_str())
     }
 
-    pub(super) fn set<'a>(policies: impl IntoIterator<Item = &'a Stated>) -> Result<PolicySet, String> {
-        let policies = policies.into_iter().map(|policy| policy.cedar.clone());
-        PolicySet::from_policies(policies).map_err(|error| error.to_string())
+    /// The schema for rows of this shape, made at the first question about any.
+    fn rows(&self, shape: RowShape) -> Result<Arc<Schema>, String> {
+        let known = || self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = known().get(&shape) {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(self.base.rows(&shape)?);
+        known().insert(shape, Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    pub(super) fn set<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Result<PolicySet, String> {
+        PolicySet::from_policies(policies.into_iter().cloned()).map_err(|error| error.to_string())
     }
 }
 
 impl Guarded {
-    pub fn new(entry: TableEntry, denied: Option<String>, policies: Vec<usize>, others: BTreeSet<String>) -> Self {
-        Self { entry, denied, policies, others, audiences: OnceLock::new(), prepared: OnceLock::new() }
+    pub fn new(entry: TableEntry, denied: Option<String>, policies: Vec<usize>) -> Self {
+        Self { entry, denied, policies, audiences: OnceLock::new(), prepared: OnceLock::new() }
     }
 
     pub fn product(&self) -> &Product {
@@ -128,11 +139,11 @@ impl Guarded {
         self.audiences.get_or_init(|| Audiences::of(&self.policies, policies)).of_principal(principal)
     }
 
-    pub fn prepared(&self, base: &SchemaBase) -> Result<&Prepared, String> {
-        self.prepared.get_or_init(|| self.prepare(base)).as_ref().map_err(Clone::clone)
+    pub fn prepared(&self, store: &PolicyStore) -> Result<&Prepared, String> {
+        self.prepared.get_or_init(|| self.prepare(store)).as_ref().map_err(Clone::clone)
     }
 
-    fn prepare(&self, base: &SchemaBase) -> Result<Prepared, String> {
+    fn prepare(&self, store: &PolicyStore) -> Result<Prepared, String> {
         let QualifiedProduct { domain, .. } = &self.entry.product.name;
         let dataset = self.entry.dataset();
         let columns: BTreeMap<_, _> = dataset
@@ -142,10 +153,12 @@ impl Guarded {
             .collect();
         let ancestors =
             BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
-        let row = Row { columns, ancestors, kind: row_type(domain.as_str(), dataset.name.as_str()) };
-        let schema = base.dataset(domain.as_str(), dataset, &self.others)?;
+        let shape = RowShape::of(domain, dataset, self.policies.iter().filter_map(|at| store.policies.get(*at)));
+        let row = Row { columns, ancestors, kind: shape.kind.clone() };
+        let schema = store.rows(shape)?;
+        let subject = Subject::rows(&schema, self.product(), &row.kind)?;
         let facts = |(path, column): (_, &_)| CellFacts::new(self.product(), &path, column);
         let columns = dataset.leaves().into_iter().map(facts).collect();
-        Ok(Prepared { schema, row, columns, classes: RwLock::default() })
+        Ok(Prepared { schema, row, subject, columns, classes: RwLock::default() })
     }
 }

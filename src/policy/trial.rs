@@ -10,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 use cedar_policy::{Policy, PolicyId, PolicySet, RestrictedExpression};
 
 use super::document::Stated;
-use super::entities::Asked;
+use super::entities::{Asked, Subject};
 use super::fit::CellFacts;
 use super::literal;
 use super::schema::{CellKind, cell_kind};
@@ -76,7 +76,7 @@ impl PolicyStore {
         if probes.meant.is_empty() {
             return Ok(out);
         }
-        let prepared = guarded.prepared(&self.base)?;
+        let prepared = guarded.prepared(self)?;
         let dataset = guarded.entry.dataset();
         for row in 0..rows.num_rows() {
             let read = |name: &str| {
@@ -84,14 +84,8 @@ impl PolicyStore {
                 policies.any(|policy| policy.mentions.whole_row || policy.mentions.names_column(name))
             };
             let Some(attributes) = attributes(&dataset.columns, rows.columns(), row, &read) else { continue };
-            let asked = Asked::row(
-                &self.mesh,
-                &prepared.schema,
-                principal,
-                guarded.product(),
-                (&prepared.row.kind, Some(attributes)),
-                (purpose, now),
-            )?;
+            let subject = Subject::row(&prepared.schema, guarded.product(), &prepared.row.kind, Some(attributes))?;
+            let asked = Asked::new(&self.mesh, &prepared.schema, principal, &subject, (purpose, now))?;
             probes.answer(&asked, guarded, prepared, &mut out)?;
         }
         Ok(out)
@@ -137,7 +131,7 @@ impl Probes {
     /// Asks of each group of columns that look alike.
     fn answer(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         guarded: &Guarded,
         prepared: &Prepared,
         out: &mut BTreeSet<Decided>,
@@ -149,7 +143,7 @@ impl Probes {
             if !seen.insert(key) {
                 continue;
             }
-            let request = asked.request("read", Some(&facts), guarded.product(), &prepared.schema)?;
+            let request = asked.request("read", Some(&facts))?;
             let response = self.set.tpe(&request, &asked.entities, &prepared.schema);
             let response = response.map_err(|error| error.to_string())?;
             for id in response.true_permits() {
@@ -166,40 +160,20 @@ impl Probes {
     }
 }
 
-/// The row's attributes; nothing where a value that a policy reads is not what the contract promises or Cedar can hold.
+/// Those of the row's attributes that a policy reads; nothing where one is not what the contract promises or Cedar can hold.
 fn attributes(columns: &[Column], values: &[ArrayRef], row: usize, read: &dyn Fn(&str) -> bool) -> Option<Attributes> {
     let mut out = Attributes::new();
     for (column, array) in columns.iter().zip(values) {
-        let Some(kind) = cell_kind(&column.data_type) else { continue };
+        let Some(kind) = cell_kind(&column.data_type).filter(|_| read(column.name.as_str())) else { continue };
         let value = if array.is_null(row) { None } else { value(column, kind, array, row) };
         let value = match value {
             Some(value) => value,
             None if array.is_null(row) && !column.required => continue,
-            None if read(column.name.as_str()) => return None,
-            // Tests give the columns that matter to them; of the others Cedar only wants to know that they are there.
-            None => anything(column, kind)?,
+            None => return None,
         };
         out.insert(column.name.to_string(), value);
     }
     Some(out)
-}
-
-/// Some value of a kind.
-fn anything(column: &Column, kind: CellKind) -> Option<RestrictedExpression> {
-    Some(match kind {
-        CellKind::Bool => RestrictedExpression::new_bool(false),
-        CellKind::Long => RestrictedExpression::new_long(0),
-        CellKind::String => RestrictedExpression::new_string(String::new()),
-        CellKind::Decimal => RestrictedExpression::new_decimal("0.0"),
-        CellKind::Datetime => RestrictedExpression::new_datetime(literal::moment(0)?),
-        CellKind::StringSet => RestrictedExpression::new_set([]),
-        CellKind::Record => {
-            let fields = column.fields.iter().filter(|field| field.required);
-            let kinds = fields.filter_map(|field| Some((field, cell_kind(&field.data_type)?)));
-            let fields = kinds.map(|(field, kind)| Some((field.name.to_string(), anything(field, kind)?)));
-            RestrictedExpression::new_record(fields.collect::<Option<Vec<_>>>()?).ok()?
-        }
-    })
 }
 
 fn value(column: &Column, kind: CellKind, array: &ArrayRef, row: usize) -> Option<RestrictedExpression> {

@@ -3,7 +3,7 @@
 //! A policy sees of a dataset only the columns it names, so datasets that look alike to the same policies are validated
 //! once: ten thousand products need as many validations as there are ways in which policies can tell them apart.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
@@ -12,12 +12,12 @@ use cedar_policy::{ValidationMode, ValidationWarning, Validator};
 use super::document::Stated;
 use super::fit::{Applies, CellFacts, applies, fits};
 use super::report::{Report, Verdict};
-use super::schema::{SchemaBase, cell_kind, row_type};
+use super::schema::{RowShape, SchemaBase, cell_kind};
 use super::scope::Anchor;
 use super::store::{Guarded, PolicyStore, Refusal};
 use crate::contract::Dataset;
 use crate::mesh::{Product, Snapshot, TableEntry};
-use crate::name::QualifiedTable;
+use crate::name::{DomainName, QualifiedTable};
 
 pub(super) struct Checked {
     pub tables: HashMap<QualifiedTable, Arc<Guarded>>,
@@ -57,10 +57,7 @@ struct Check<'a> {
 #[derive(PartialEq, Eq, Hash)]
 struct Likeness {
     policies: Vec<usize>,
-    /// The attributes that those policies name, as Cedar sees them.
-    attributes: BTreeMap<String, String>,
-    /// The row type, where a policy names it.
-    row_type: Option<String>,
+    rows: RowShape,
 }
 
 impl Check<'_> {
@@ -70,7 +67,7 @@ impl Check<'_> {
         let name = dataset.name.as_str();
         let shown = format!("{}.{name}", product.domain);
         if let Some(refusal) = self.refusals.iter().find(|refusal| refusal.reach.rows(product, name)) {
-            return Guarded::new(entry.clone(), Some(refusal.why.clone()), Vec::new(), BTreeSet::new());
+            return Guarded::new(entry.clone(), Some(refusal.why.clone()), Vec::new());
         }
         let all = self.policies;
         let reaches =
@@ -81,7 +78,7 @@ impl Check<'_> {
         let others: BTreeSet<String> =
             policies.iter().flat_map(|policy| policy.mentions.row_types.iter().cloned()).collect();
         let mut denied = None;
-        let verdict = self.verdict(product.domain.as_str(), dataset, &indices, &policies, &others);
+        let verdict = self.verdict(&product.domain, dataset, &indices, &policies, &others);
         match verdict {
             Err(why) => {
                 self.report.no_schema(&shown, &why);
@@ -104,30 +101,24 @@ impl Check<'_> {
         for policy in policies.iter().filter(|policy| policy.is_permit()) {
             self.check_mask(entry, policy, &shown);
         }
-        Guarded::new(entry.clone(), denied, indices, others)
+        Guarded::new(entry.clone(), denied, indices)
     }
 
     fn verdict(
         &mut self,
-        domain: &str,
+        domain: &DomainName,
         dataset: &Dataset,
         indices: &[usize],
         policies: &[&Stated],
         others: &BTreeSet<String>,
     ) -> Result<Arc<Verdict>, String> {
-        let row = row_type(domain, dataset.name.as_str());
-        let whole = policies.iter().any(|policy| policy.mentions.whole_row);
-        let is_named = |name: &str| whole || policies.iter().any(|policy| policy.mentions.names_column(name));
-        let key = Likeness {
-            policies: indices.to_vec(),
-            attributes: SchemaBase::attributes(dataset, is_named),
-            row_type: others.contains(&row).then_some(row),
-        };
+        let rows = RowShape::of(domain, dataset, policies.iter().copied());
+        let key = Likeness { policies: indices.to_vec(), rows };
         if let Some(verdict) = self.verdicts.get(&key) {
             return Ok(Arc::clone(verdict));
         }
-        let schema = self.base.dataset(domain, dataset, others)?;
-        let set = PolicyStore::set(policies.iter().copied())?;
+        let schema = self.base.dataset(domain.as_str(), dataset, others)?;
+        let set = PolicyStore::set(policies.iter().map(|policy| &policy.cedar))?;
         let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
         let errors = result.validation_errors();
         let impossible: HashSet<String> = result

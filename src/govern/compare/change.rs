@@ -1,8 +1,9 @@
 //! Two sides → who gains what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::super::exposure::{AnyOf, Cell, Rows, Shown};
+use super::super::exposure::{AnyOf, Cell, Conditions, Rows, Shown};
 use super::seen::{Seen, cell_text};
 use super::worlds::{Formula, Worlds};
 use crate::name::ColumnPath;
@@ -183,17 +184,19 @@ fn pairs<'a>(before: &'a Seen, after: &'a Seen) -> Vec<(&'a ColumnPath, Pair<'a>
 fn read_rows<'a>(rows: &'a Rows, out: &mut BTreeSet<&'a Condition>) {
     if let Rows::Where(alternatives) = rows {
         for alternative in alternatives {
-            out.extend(alternative.offered.iter().flatten().chain(&alternative.withheld));
+            let both = alternative.offered.iter().chain([&alternative.withheld]);
+            out.extend(both.flat_map(|conditions| conditions.iter()).map(Arc::as_ref));
         }
     }
 }
 
 fn read_cell<'a>(cell: &'a Cell, out: &mut BTreeSet<&'a Condition>) {
     let rules = cell.cases.iter().flat_map(|case| [&case.capped, &case.offered]);
-    out.extend(rules.filter_map(|rule| rule.as_ref()?.as_ref()).flatten());
+    let conditions = rules.filter_map(|rule| rule.as_ref()?.as_deref());
+    out.extend(conditions.flatten().map(Arc::as_ref));
 }
 
-fn any(worlds: &Worlds<'_>, conditions: &BTreeSet<Condition>) -> Formula {
+fn any(worlds: &Worlds<'_>, conditions: &Conditions) -> Formula {
     Formula::Any(conditions.iter().map(|condition| worlds.formula(condition)).collect())
 }
 

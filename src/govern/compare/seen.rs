@@ -1,8 +1,8 @@
 //! One side: which rows, and what each column shows in them.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::super::exposure::{Alternative, Case, Cell, Rows};
+use super::super::exposure::{Alternative, Case, Cell, Conditions, Rows};
 use super::super::project::View;
 use super::super::table::compiles;
 use crate::contract::Dataset;
@@ -46,14 +46,14 @@ impl Seen {
 }
 
 fn visible(alternative: &Alternative) -> Condition {
-    let withheld = alternative.withheld.iter().map(|condition| Condition::Not(Box::new(condition.clone())));
+    let withheld = alternative.withheld.iter().map(|condition| Condition::Not(Box::new(Condition::clone(condition))));
     all(alternative.offered.iter().map(any).chain(withheld))
 }
 
-fn any(conditions: &BTreeSet<Condition>) -> Condition {
+fn any(conditions: &Arc<Conditions>) -> Condition {
     match conditions.first() {
-        Some(only) if conditions.len() == 1 => only.clone(),
-        _ => Condition::Or(conditions.iter().cloned().collect()),
+        Some(only) if conditions.len() == 1 => Condition::clone(only),
+        _ => Condition::Or(conditions.iter().map(|condition| Condition::clone(condition)).collect()),
     }
 }
 

@@ -120,6 +120,10 @@ async fn a_broken_promise_hides_under_permit_and_forbid_and_negation() {
     check(not(Condition::Has(path("region"))), &[], &["1", "2", "3"]).await;
     let either = Condition::Or(vec![is("region", "EU"), compare(Op::Greater, "id", long(0))]);
     check(either, &["1", "2", "3"], &[]).await;
+    // What decides without the region does not make up for it.
+    let both = Condition::And(vec![is("region", "EU"), compare(Op::Less, "id", long(3))]);
+    check(both.clone(), &["1"], &["2", "3"]).await;
+    check(not(both), &["2", "3"], &["1"]).await;
 }
 
 #[tokio::test]

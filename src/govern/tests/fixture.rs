@@ -99,13 +99,15 @@ pub fn entry(columns: Vec<Column>) -> TableEntry {
 }
 
 pub fn rule(mask: &str, conditions: &[Condition]) -> Rule {
-    let clause =
-        |(i, condition): (usize, &Condition)| Clause { policy: format!("{mask}-{i}"), condition: condition.clone() };
+    let clause = |(i, condition): (usize, &Condition)| Clause {
+        policy: format!("{mask}-{i}").into(),
+        condition: Arc::new(condition.clone()),
+    };
     Rule { mask: mask.parse().unwrap(), when: conditions.iter().enumerate().map(clause).collect() }
 }
 
 pub fn rules(at: &str, offers: Vec<Rule>, caps: Vec<Rule>) -> ColumnRules {
-    ColumnRules { path: path(at), offers, caps }
+    ColumnRules { path: path(at), offers: offers.into(), caps: caps.into() }
 }
 
 pub fn exposed(columns: Vec<ColumnRules>) -> Exposed {

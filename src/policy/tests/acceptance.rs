@@ -120,11 +120,11 @@ fn the_privacy_officer_sees_everything_and_eve_nothing() {
             let clear = Rule {
                 mask: Mask::Clear,
                 when: vec![Clause {
-                    policy: "privacy-officer-reads-everything".to_owned(),
-                    condition: Condition::Const(true),
+                    policy: "privacy-officer-reads-everything".into(),
+                    condition: Condition::Const(true).into(),
                 }],
             };
-            assert_eq!((offers, caps), (vec![clear], vec![]), "{table}.{path}");
+            assert_eq!((&*offers, &*caps), (&[clear][..], &[][..]), "{table}.{path}");
         }
         assert!(matches!(store.authorize(&person("eve"), "", NOW, entry), Decision::Hidden { .. }), "{table}");
     }

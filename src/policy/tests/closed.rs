@@ -135,6 +135,8 @@ fn heads_are_closed_too() {
         (r#"principal, action == Action::"write", resource"#, "there is no action `write`"),
         (r#"principal, action, resource in Domain::"sale""#, "there is no domain `sale`"),
         (r"principal, action, resource is sales::ordrs", "there is no dataset for the row type `sales::ordrs`"),
+        // What rows are called where no policy names their type.
+        (r"principal, action, resource is Row", "there is no dataset for the row type `Row`"),
         (r#"principal, action, resource == sales::orders::"1""#, "a row of `sales::orders` has no name of its own"),
         (r"principal == ?principal, action, resource", "policy templates are not supported"),
     ] {

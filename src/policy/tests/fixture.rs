@@ -350,7 +350,7 @@ pub fn show(decision: &Decision) -> String {
 }
 
 fn clauses(when: &[Clause]) -> String {
-    if when.iter().any(|clause| clause.condition == Condition::Const(true)) {
+    if when.iter().any(|clause| *clause.condition == Condition::Const(true)) {
         return String::new();
     }
     let text: Vec<String> = when.iter().map(|clause| format!("{:?}", clause.condition)).collect();

@@ -75,7 +75,7 @@ fn permit(condition: &str) -> Result<Condition, String> {
         ],
     );
     match store.authorize(&principal, "fraud", NOW, entry(&snapshot, "sales.things")) {
-        Decision::Exposed(exposed) => Ok(exposed.columns[0].offers[0].when[0].condition.clone()),
+        Decision::Exposed(exposed) => Ok(Condition::clone(&exposed.columns[0].offers[0].when[0].condition)),
         Decision::Hidden { why, .. } => Err(why),
     }
 }
@@ -238,7 +238,7 @@ fn two_permits_stay_apart_cell_by_cell() {
             let names = column
                 .offers
                 .iter()
-                .map(|offer| (rule(offer), offer.when.iter().map(|clause| clause.policy.as_str()).collect()));
+                .map(|offer| (rule(offer), offer.when.iter().map(|clause| &*clause.policy).collect()));
             (column.path.to_string(), names.collect())
         })
         .collect();
