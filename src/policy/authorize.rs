@@ -184,13 +184,15 @@ pub(super) type Part = (usize, usize);
 /// What each policy leaves of each class of columns, as far as it was asked.
 pub(super) type Answers = HashMap<Part, Arc<Condition>>;
 
+type OffersAndCaps = (Arc<[Rule]>, Arc<[Rule]>);
+
 /// What policies leave of one group of columns that look alike to them.
 #[derive(Default)]
 struct Verdict {
     offers: BTreeMap<Mask, Vec<Clause>>,
     caps: BTreeMap<Mask, Vec<Clause>>,
     /// Of columns of a type that the same offers fit.
-    rules: HashMap<Vec<bool>, (Arc<[Rule]>, Arc<[Rule]>)>,
+    rules: HashMap<Vec<bool>, OffersAndCaps>,
 }
 
 impl Question<'_> {
@@ -237,7 +239,7 @@ impl Question<'_> {
             Class::Answered(policy) => Some((part, policy.as_ref())),
             Class::Never | Class::Open => None,
         };
-        self.ask(parts.into_iter().filter_map(policy).collect(), any)
+        self.ask(&parts.into_iter().filter_map(policy).collect::<Vec<_>>(), any)
     }
 
     fn class(&self, (at, class): Part) -> Option<&Class> {
@@ -248,7 +250,7 @@ impl Question<'_> {
     fn verdict(&self, parts: &[Part], facts: &CellFacts, answers: &mut Answers) -> Result<Verdict, String> {
         let open = parts.iter().filter(|part| !answers.contains_key(*part));
         let open = open.filter_map(|part| Some((*part, &self.policies.get(part.0)?.0.cedar)));
-        answers.extend(self.ask(open.collect(), facts)?);
+        answers.extend(self.ask(&open.collect::<Vec<_>>(), facts)?);
         let mut verdict = Verdict::default();
         for part in parts {
             let (policy, _) = self.policies.get(part.0).ok_or("a policy was not asked")?;
@@ -262,7 +264,7 @@ impl Question<'_> {
     }
 
     /// What these policies leave; `false` where one cannot be satisfied.
-    pub(super) fn ask(&self, policies: Vec<(Part, &Policy)>, facts: &CellFacts) -> Result<Answers, String> {
+    pub(super) fn ask(&self, policies: &[(Part, &Policy)], facts: &CellFacts) -> Result<Answers, String> {
         if policies.is_empty() {
             return Ok(Answers::new());
         }
@@ -306,10 +308,10 @@ impl Verdict {
     }
 
     /// The rules of a column of this type: offers that fit it, without those that another always outdoes.
-    fn of_type(&mut self, data_type: &DataType) -> (Arc<[Rule]>, Arc<[Rule]>) {
+    fn of_type(&mut self, data_type: &DataType) -> OffersAndCaps {
         let fitting: Vec<bool> = self.offers.keys().map(|mask| fits(*mask, data_type)).collect();
-        if let Some((offers, caps)) = self.rules.get(&fitting) {
-            return (Arc::clone(offers), Arc::clone(caps));
+        if let Some(known) = self.rules.get(&fitting) {
+            return known.clone();
         }
         let offered = self.offers.iter().zip(&fitting).filter(|(_, fits)| **fits).map(|(offer, _)| offer);
         let (mut offers, mut caps) = (until_certain(offered), until_certain(self.caps.iter().rev()));
@@ -318,8 +320,8 @@ impl Verdict {
             offers.clear();
             caps.clear();
         }
-        let rules = (Arc::from(offers), Arc::from(caps));
-        self.rules.insert(fitting, (Arc::clone(&rules.0), Arc::clone(&rules.1)));
+        let rules: OffersAndCaps = (offers.into(), caps.into());
+        self.rules.insert(fitting, rules.clone());
         rules
     }
 }

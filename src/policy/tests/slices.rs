@@ -170,11 +170,11 @@ fn what_is_left_of_a_policy_says_the_same_as_the_policy() {
                     // What it is asked about does not matter any more.
                     Class::Answered(left) => {
                         let other = &columns[(column + 1) % columns.len()];
-                        Condition::clone(&question.ask(vec![(part, left)], other).unwrap()[&part])
+                        Condition::clone(&question.ask(&[(part, left)], other).unwrap()[&part])
                     }
                     Class::Open => continue,
                 };
-                let whole = &question.ask(vec![(part, &policy.cedar)], &columns[column]).unwrap()[&part];
+                let whole = &question.ask(&[(part, &policy.cedar)], &columns[column]).unwrap()[&part];
                 assert_eq!(left, **whole, "{}, {}, {}", who.name(), policy.id, columns[column].name);
                 compared += 1;
             }
