@@ -3,10 +3,11 @@
 //! A permit's clause holds only where it is TRUE and every column it reads keeps its promise; a forbid's fails to hold only
 //! where it is FALSE and they do. NULL therefore never shows anything. The results are combined by AND and OR alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column as Name, ScalarValue, TableReference};
+use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 
 use super::exposure::{Alternative, Conditions, Rows};
@@ -98,7 +99,6 @@ impl Compiler<'_> {
     fn kept(&self, condition: &Condition, holds: bool) -> Result<Expr> {
         let mut reads = Reads::default();
         reads.condition(condition);
-        let there = there(condition, holds);
         let held = self.condition(condition)?;
         let mut parts = vec![if holds { held } else { negate(held) }];
         let mut push = |part: Expr| {
@@ -110,13 +110,12 @@ impl Compiler<'_> {
             let mut parent: Option<Expr> = None;
             let levels = self.levels(path)?;
             for (value, column) in &levels {
-                // A reader would read the column once more to see that it is there.
-                if column.required && !(levels.len() == 1 && there.contains(path)) {
+                if column.required {
                     // A required field of an absent struct promises nothing.
-                    let present = value.clone().is_not_null();
+                    let there = value.clone().is_not_null();
                     push(match &parent {
-                        None => present,
-                        Some(parent) => any(vec![present, parent.clone().is_null()]),
+                        None => there,
+                        Some(parent) => any(vec![there, parent.clone().is_null()]),
                     });
                 }
                 parent = Some(value.clone());
@@ -304,29 +303,31 @@ fn like(value: Expr, parts: &[PatternPart]) -> Expr {
     }
 }
 
-/// Columns that cannot be NULL where the condition is TRUE, or FALSE: comparisons of NULL are neither.
-fn there(condition: &Condition, holds: bool) -> BTreeSet<&ColumnPath> {
-    match condition {
-        Condition::Not(inner) => there(inner, !holds),
-        Condition::And(parts) | Condition::Or(parts) => {
-            let mut each = parts.iter().map(|part| there(part, holds));
-            // Of a conjunction that holds all parts do, of one that does not nobody knows which.
-            if matches!(condition, Condition::And(_)) == holds {
-                each.flatten().collect()
-            } else {
-                let first = each.next().unwrap_or_default();
-                each.fold(first, |common, other| &common & &other)
-            }
+/// The conjuncts of a filter without `column IS NOT NULL` where another of them cannot be TRUE of NULL: a file would be read once more
+/// for each. Only of the whole filter: inside of a larger expression the optimizer takes `x NOT IN a OR x NOT IN b` for TRUE, which for
+/// NULL it is not, and the promise is what keeps such a row out.
+pub(super) fn conjuncts(filter: Expr) -> Vec<Expr> {
+    let parts = split_conjunction_owned(filter);
+    let compared: HashSet<Name> = parts.iter().filter_map(compared).cloned().collect();
+    let implied = |part: &Expr| match part {
+        Expr::IsNotNull(value) => matches!(value.as_ref(), Expr::Column(name) if compared.contains(name)),
+        _ => false,
+    };
+    parts.into_iter().filter(|part| !implied(part)).collect()
+}
+
+/// The column that is compared with literals, neither of which gives TRUE or FALSE for NULL.
+fn compared(part: &Expr) -> Option<&Name> {
+    let literal = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
+    match part {
+        Expr::Not(inner) => compared(inner),
+        Expr::BinaryExpr(comparison) if literal(&comparison.right) => {
+            use Operator as O;
+            let strict = matches!(comparison.op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq);
+            comparison.left.try_as_col().filter(|_| strict)
         }
-        Condition::Compare(_, left, right) => match (left.as_ref(), right.as_ref()) {
-            (Term::Column(path), Term::Literal(_)) | (Term::Literal(_), Term::Column(path)) => BTreeSet::from([path]),
-            _ => BTreeSet::new(),
-        },
-        Condition::OneOf(term, literals) => match term.as_ref() {
-            Term::Column(path) if !literals.is_empty() => BTreeSet::from([path]),
-            _ => BTreeSet::new(),
-        },
-        _ => BTreeSet::new(),
+        Expr::InList(list) if !list.list.is_empty() && list.list.iter().all(literal) => list.expr.try_as_col(),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
 
-use super::filter::{Compiler, Drift, all};
+use super::filter::{Compiler, Drift, all, conjuncts};
 use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::project::{View, schema};
@@ -113,7 +113,7 @@ impl GovernedTable {
             let expr = part.expr(&compiler, &self.key).map_err(opaque)?;
             exprs.push(expr.alias(part.column.name.as_str()));
         }
-        let filter = (!filters.is_empty()).then(|| all(filters));
+        let filter = (!filters.is_empty()).then(|| all(conjuncts(all(filters))));
         let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested());
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
         Ok(Private { promised, filter, columns: exprs, limit })

@@ -20,6 +20,9 @@ use crate::telemetry::Clock;
 /// As many tables are decided sooner than a thread is worth starting for.
 const FEW: usize = 64;
 
+/// As other threads have: what policies say is nested as deep as there are policies.
+const STACK_BYTES: usize = 64 << 20;
+
 /// A principal and a purpose under one generation. Two logins with equal inputs may share it; no others may.
 pub struct PrincipalView {
     generation: Arc<Generation>,
@@ -90,7 +93,12 @@ impl PrincipalView {
         // Of ten thousand, one after the other keeps a caller waiting.
         thread::scope(|scope| {
             let shares = entries.chunks(entries.len().div_ceil(threads));
-            let work = |share| thread::Builder::new().spawn_scoped(scope, move || governed(share)).map_err(|_| share);
+            let work = |share| {
+                thread::Builder::new()
+                    .stack_size(STACK_BYTES)
+                    .spawn_scoped(scope, move || governed(share))
+                    .map_err(|_| share)
+            };
             let shares: Vec<_> = shares.map(work).collect();
             let answer = |share: Result<ScopedJoinHandle<'_, _>, &[&TableEntry]>| match share {
                 Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),

@@ -126,6 +126,26 @@ async fn a_broken_promise_hides_under_permit_and_forbid_and_negation() {
     check(not(both), &["2", "3"], &["1"]).await;
 }
 
+/// The optimizer takes each of these for TRUE, or never TRUE, whatever the value.
+#[tokio::test]
+async fn a_broken_promise_hides_where_lists_leave_nothing_to_ask() {
+    let one_of = |regions: [&str; 2]| {
+        let regions = regions.into_iter().map(|region| Literal::String(region.to_owned())).collect();
+        Condition::OneOf(Box::new(Term::Column(path("region"))), regions)
+    };
+    let (western, eastern) = (one_of(["EU", "US"]), one_of(["APAC", "LATAM"]));
+    let either = [not(western.clone()), not(eastern.clone())];
+    assert_eq!(ids(&either, &[], &[]).await, ["1", "2", "3"], "two permits");
+    check(Condition::Or(either.to_vec()), &["1", "2", "3"], &[]).await;
+    let watched_but_not_cleared = Condition::And(vec![western.clone(), not(western.clone())]);
+    check(watched_but_not_cleared, &[], &["1", "2", "3"]).await;
+    check(Condition::And(vec![western.clone(), eastern.clone()]), &[], &["1", "2", "3"]).await;
+    assert_eq!(ids(&[ALWAYS], &[western, eastern], &[]).await, Vec::<String>::new(), "two forbids");
+    let same = |region: &str| is("region", region);
+    let both = |left: &str, right: &str| not(Condition::Or(vec![same(left), same(right)]));
+    assert_eq!(ids(&[both("EU", "US"), both("APAC", "LATAM")], &[], &[]).await, ["1", "2", "3"], "chains of equality");
+}
+
 #[tokio::test]
 async fn drift_hides_whatever_the_condition_says() {
     let drift = [("number", vec![false, false, true, false])];
