@@ -71,6 +71,8 @@ const MAX_DEPTH: usize = 40;
 const MAX_OPERATORS: usize = 200;
 /// `then` inside `then`: partial evaluation takes twice as long for each of them.
 const MAX_BRANCHES: usize = 8;
+/// So does every `if` in a chain whose test the types decide, such as `resource is` another dataset.
+const MAX_IFS: usize = 16;
 /// From here on a policy is worked on with a stack of its own.
 const LARGE_DEPTH: usize = 8;
 const LARGE_OPERATORS: usize = 40;
@@ -78,7 +80,7 @@ const LARGE_OPERATORS: usize = 40;
 /// Where a policy grows beyond what recursion over its tree can bear: Cedar's parser does not look at the stack, and
 /// one domain's file must not end the process for all.
 fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> {
-    let (mut depth, mut operators, mut branches) = (0_usize, 0_usize, 0_usize);
+    let (mut depth, mut operators, mut branches, mut ifs) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match c {
@@ -96,9 +98,9 @@ fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> 
             }
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ';' => (depth, operators, branches) = (0, 0, 0),
+            ';' => (depth, operators, branches, ifs) = (0, 0, 0, 0),
             '|' | '&' | '!' | '+' | '-' | '*' | '.' | '=' | '<' | '>' | ':' => operators += 1,
-            't' if is_word(text, at, "then") => branches += 1,
+            't' if is_word(text, at, "then") => (branches, ifs) = (branches + 1, ifs + 1),
             // `if` nests without a bracket.
             'e' if is_word(text, at, "else") => {
                 operators += 1;
@@ -107,7 +109,7 @@ fn exceeds(text: &str, max_depth: usize, max_operators: usize) -> Option<usize> 
             _ => {}
         }
         // An operator is at most two of these characters.
-        if depth > max_depth || operators > 2 * max_operators || branches > MAX_BRANCHES {
+        if depth > max_depth || operators > 2 * max_operators || branches > MAX_BRANCHES || ifs > MAX_IFS {
             return Some(at);
         }
     }
@@ -130,7 +132,7 @@ pub(super) fn parse(text: Text<'_>) -> Result<Vec<Part>, Vec<Diagnostic>> {
         return Err(vec![
             Diagnostic::error(Kind::Invalid, "the policy is nested too deeply or has too many operators or branches")
                 .hint(format!(
-                    "at most {MAX_DEPTH} levels of brackets, {MAX_OPERATORS} operators and {MAX_BRANCHES} `then` in `then`; \
+                    "at most {MAX_DEPTH} levels of brackets, {MAX_OPERATORS} operators, {MAX_IFS} `if` and {MAX_BRANCHES} `then` in `then`; \
                      use sets: `[…].contains(…)`"
                 ))
                 .at(text.place(offset)),
