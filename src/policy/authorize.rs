@@ -1,11 +1,10 @@
 //! One question: what may this principal see of this dataset?
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use cedar_policy::{Policy, PolicyId};
+use cedar_policy::PolicyId;
 
 use super::condition::Condition;
 use super::decision::{Clause, ColumnRules, Decision, Exposed, Rule};
@@ -13,9 +12,9 @@ use super::document::{Stated, with_room};
 use super::entities::{Asked, Subject, product_tags};
 use super::fit::{CellFacts, fits};
 use super::mask::Mask;
+use super::plan::{Asking, Part, Plan};
 use super::residual;
 use super::scope::speaks_of;
-use super::slice::{Class, Classes};
 use super::store::{Guarded, PolicyStore, Prepared};
 use crate::contract::Column;
 use crate::identity::Principal;
@@ -146,7 +145,7 @@ impl PolicyStore {
         Ok(Exposed {
             policies: named.into_iter().map(ToOwned::to_owned).collect(),
             columns,
-            reads_clock: question.policies.iter().any(|(policy, _)| policy.mentions.clock),
+            reads_clock: question.stated().any(|policy| policy.mentions.clock),
         })
     }
 
@@ -158,28 +157,24 @@ impl PolicyStore {
         guarded: &'a Guarded,
     ) -> Result<Option<Question<'a>>, String> {
         let about = guarded.about(principal, &self.policies);
-        let policies: Vec<(usize, &Stated)> =
-            about.into_iter().filter_map(|at| Some((at, self.policies.get(at)?))).collect();
-        if !policies.iter().any(|(_, policy)| policy.is_permit()) {
+        let mut stated = about.iter().filter_map(|at| self.policies.get(*at));
+        if !stated.any(Stated::is_permit) {
             return Ok(None);
         }
         let prepared = guarded.prepared(self)?;
+        let plan = prepared.plan(about.into_iter().collect(), self)?;
         let asked = Asked::new(&self.mesh, &prepared.schema, principal, &prepared.subject, session)?;
-        let policies = policies.iter().map(|(at, policy)| (*policy, prepared.classes(*at, policy))).collect();
-        Ok(Some(Question { guarded, prepared, asked, policies }))
+        Ok(Some(Question { store: self, guarded, prepared, plan, asked }))
     }
 }
 
 pub(super) struct Question<'a> {
+    store: &'a PolicyStore,
     guarded: &'a Guarded,
     pub(super) prepared: &'a Prepared,
+    pub(super) plan: Arc<Plan>,
     asked: Asked<'a>,
-    /// Those whose heads are about the principal, with how each tells the columns apart.
-    pub(super) policies: Vec<(&'a Stated, Arc<Classes>)>,
 }
-
-/// A policy of the question, by its place there, and one of its classes of columns.
-pub(super) type Part = (usize, usize);
 
 /// What each policy leaves of each class of columns, as far as it was asked.
 pub(super) type Answers = HashMap<Part, Arc<Condition>>;
@@ -197,63 +192,39 @@ struct Verdict {
 
 impl Question<'_> {
     fn columns(&self) -> Result<Vec<ColumnRules>, String> {
-        let columns = self.prepared.columns.iter().enumerate();
-        let columns = columns.map(|(at, facts)| Ok((self.parts(at).ok_or("a column has no class")?, facts)));
-        let columns: Vec<(Vec<Part>, &CellFacts)> = columns.collect::<Result<_, &str>>()?;
         let leaves = self.guarded.entry.dataset().leaves();
-        if leaves.len() != columns.len() {
+        if leaves.len() != self.plan.of_column.len() {
             return Err("a column is not known to policy".to_owned());
         }
-        let mut answers = self.answered(&columns)?;
-        let mut verdicts: HashMap<&[Part], Verdict> = HashMap::new();
+        let mut answers = self.ask(&self.plan.answered, 0)?;
+        for group in &self.plan.groups {
+            answers.extend(self.ask(&group.open, group.column)?);
+        }
+        let verdicts = self.plan.groups.iter().map(|group| self.verdict(&group.parts, &answers));
+        let mut verdicts: Vec<Verdict> = verdicts.collect::<Result<_, String>>()?;
         let mut out = Vec::with_capacity(leaves.len());
-        for ((path, column), (parts, facts)) in leaves.into_iter().zip(&columns) {
-            let verdict = match verdicts.entry(parts) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(free) => free.insert(self.verdict(parts, facts, &mut answers)?),
-            };
+        for ((path, column), group) in leaves.into_iter().zip(&self.plan.of_column) {
+            let verdict = verdicts.get_mut(*group).ok_or("a column has no group")?;
             let (offers, caps) = verdict.of_type(&column.data_type);
             out.push(ColumnRules { path, offers, caps });
         }
         Ok(out)
     }
 
-    /// The policies that can apply to a column.
-    fn parts(&self, column: usize) -> Option<Vec<Part>> {
-        let mut parts = Vec::with_capacity(self.policies.len());
-        for (at, (_, classes)) in self.policies.iter().enumerate() {
-            let class = *classes.of_column.get(column)?;
-            if !matches!(classes.each.get(class)?, Class::Never) {
-                parts.push((at, class));
-            }
-        }
-        Some(parts)
+    /// The policies that are asked.
+    fn stated(&self) -> impl Iterator<Item = &Stated> {
+        self.plan.policies.iter().filter_map(|(at, _)| self.store.policies.get(*at))
     }
 
-    /// Asks at once whatever is left of policies whose questions about the column are answered: no part of it looks at the column
-    /// that the request has to have.
-    fn answered(&self, columns: &[(Vec<Part>, &CellFacts)]) -> Result<Answers, String> {
-        let Some((_, any)) = columns.first() else { return Ok(Answers::new()) };
-        let parts: BTreeSet<Part> = columns.iter().flat_map(|(parts, _)| parts).copied().collect();
-        let policy = |part: Part| match self.class(part)? {
-            Class::Answered(policy) => Some((part, policy.as_ref())),
-            Class::Never | Class::Open => None,
-        };
-        self.ask(&parts.into_iter().filter_map(policy).collect::<Vec<_>>(), any)
+    pub(super) fn policy(&self, (at, _): Part) -> Result<&Stated, String> {
+        let at = self.plan.policies.get(at).map(|(at, _)| *at);
+        at.and_then(|at| self.store.policies.get(at)).ok_or_else(|| "there is no such policy".to_owned())
     }
 
-    fn class(&self, (at, class): Part) -> Option<&Class> {
-        self.policies.get(at)?.1.each.get(class)
-    }
-
-    /// Asks those policies that have not answered for a column of this kind.
-    fn verdict(&self, parts: &[Part], facts: &CellFacts, answers: &mut Answers) -> Result<Verdict, String> {
-        let open = parts.iter().filter(|part| !answers.contains_key(*part));
-        let open = open.filter_map(|part| Some((*part, &self.policies.get(part.0)?.0.cedar)));
-        answers.extend(self.ask(&open.collect::<Vec<_>>(), facts)?);
+    fn verdict(&self, parts: &[Part], answers: &Answers) -> Result<Verdict, String> {
         let mut verdict = Verdict::default();
         for part in parts {
-            let (policy, _) = self.policies.get(part.0).ok_or("a policy was not asked")?;
+            let policy = self.policy(*part)?;
             let condition = answers.get(part).ok_or_else(|| format!("policy `{}` was not asked", policy.id))?;
             verdict.add(policy, condition);
         }
@@ -263,27 +234,23 @@ impl Question<'_> {
         Ok(verdict)
     }
 
-    /// What these policies leave; `false` where one cannot be satisfied.
-    pub(super) fn ask(&self, policies: &[(Part, &Policy)], facts: &CellFacts) -> Result<Answers, String> {
-        if policies.is_empty() {
+    /// What these policies leave of a column; `false` where one cannot be satisfied.
+    pub(super) fn ask(&self, asking: &Asking, column: usize) -> Result<Answers, String> {
+        if asking.parts.is_empty() {
             return Ok(Answers::new());
         }
+        let facts = self.prepared.columns.get(column).ok_or("a column is not known to policy")?;
         let schema = &self.prepared.schema;
-        let set = PolicyStore::set(policies.iter().map(|(_, policy)| *policy))?;
         let request = self.asked.request("read", Some(facts))?;
-        let response = set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
-        let parts: HashMap<&PolicyId, Part> = policies.iter().map(|(part, policy)| (policy.id(), *part)).collect();
-        let part = |id: &PolicyId| parts.get(id).copied().ok_or_else(|| format!("policy `{id}` was not asked"));
-        let name = |id: &PolicyId| -> Result<&str, String> {
-            let (at, _) = part(id)?;
-            self.policies.get(at).map(|(policy, _)| policy.id.as_str()).ok_or_else(|| format!("there is no `{id}`"))
-        };
+        let response = asking.set.tpe(&request, &self.asked.entities, schema).map_err(|error| error.to_string())?;
+        let part = |id: &PolicyId| asking.parts.get(id).copied().ok_or_else(|| format!("policy `{id}` was not asked"));
+        let name = |id: &PolicyId| part(id).and_then(|part| self.policy(part)).map(|policy| policy.id.as_str());
         // Cedar skips a policy that fails, so a forbid would vanish.
         if let Some(id) = response.error_permits().chain(response.error_forbids()).next() {
             return Err(format!("policy `{}` fails for this caller", name(id)?));
         }
         let never = Arc::new(Condition::Const(false));
-        let mut found: Answers = policies.iter().map(|(part, _)| (*part, Arc::clone(&never))).collect();
+        let mut found: Answers = asking.parts.values().map(|part| (*part, Arc::clone(&never))).collect();
         let always = Arc::new(Condition::Const(true));
         for id in response.true_permits().chain(response.true_forbids()) {
             found.insert(part(id)?, Arc::clone(&always));

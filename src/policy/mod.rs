@@ -25,6 +25,7 @@ mod vocabulary;
 mod authorize;
 mod entities;
 mod literal;
+mod plan;
 mod residual;
 mod simplify;
 mod slice;

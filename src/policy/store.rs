@@ -9,6 +9,7 @@ use super::document::{Stated, with_room};
 use super::entities::Subject;
 use super::fit::CellFacts;
 use super::load;
+use super::plan::Plan;
 use super::residual::Row;
 use super::schema::{RowShape, SchemaBase, cell_kind};
 use super::scope::Reach;
@@ -65,7 +66,12 @@ pub(super) struct Prepared {
     pub columns: Vec<CellFacts>,
     /// How each policy that was asked about tells those apart.
     classes: RwLock<HashMap<usize, Arc<Classes>>>,
+    /// What to ask, by the policies that are about a principal.
+    plans: RwLock<HashMap<Vec<usize>, Arc<Plan>>>,
 }
+
+/// More are not kept: where policies name users there may be one for each of them.
+const PLANS: usize = 128;
 
 impl Prepared {
     /// How a policy, given by its index in the store, tells the columns apart.
@@ -76,6 +82,20 @@ impl Prepared {
         let classes = Arc::new(Classes::of(policy, &self.columns));
         self.classes.write().unwrap_or_else(PoisonError::into_inner).insert(at, Arc::clone(&classes));
         classes
+    }
+
+    /// What to ask for principals about whom these of the store's policies are.
+    pub fn plan(&self, about: Vec<usize>, store: &PolicyStore) -> Result<Arc<Plan>, String> {
+        if let Some(known) = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(&about) {
+            return Ok(Arc::clone(known));
+        }
+        let plan = Arc::new(Plan::of(&about, store, self)?);
+        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
+        if plans.len() >= PLANS {
+            plans.clear();
+        }
+        plans.insert(about, Arc::clone(&plan));
+        Ok(plan)
     }
 }
 
@@ -159,6 +179,6 @@ impl Guarded {
         let subject = Subject::rows(&schema, self.product(), &row.kind)?;
         let facts = |(path, column): (_, &_)| CellFacts::new(self.product(), &path, column);
         let columns = dataset.leaves().into_iter().map(facts).collect();
-        Ok(Prepared { schema, row, subject, columns, classes: RwLock::default() })
+        Ok(Prepared { schema, row, subject, columns, classes: RwLock::default(), plans: RwLock::default() })
     }
 }

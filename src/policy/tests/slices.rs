@@ -8,6 +8,7 @@ use crate::diagnostic::Severity;
 use crate::identity::Principal;
 use crate::mesh::Snapshot;
 use crate::policy::fit::CellFacts;
+use crate::policy::plan::Asking;
 use crate::policy::scope::speaks_of;
 use crate::policy::slice::{Audiences, Class, Classes};
 use crate::policy::{ColumnRules, Condition, Decision, PolicyStore};
@@ -162,19 +163,21 @@ fn what_is_left_of_a_policy_says_the_same_as_the_policy() {
     for who in ["ana", "mia", "otto"].map(person) {
         let question = store.question(&who, ("", NOW), guarded).unwrap().unwrap();
         let columns = &question.prepared.columns;
-        for (at, (policy, classes)) in question.policies.iter().enumerate() {
+        for (at, (_, classes)) in question.plan.policies.iter().enumerate() {
+            let policy = question.policy((at, 0)).unwrap();
             for (column, class) in classes.of_column.iter().enumerate() {
                 let part = (at, *class);
                 let left = match &classes.each[*class] {
                     Class::Never => Condition::Const(false),
                     // What it is asked about does not matter any more.
                     Class::Answered(left) => {
-                        let other = &columns[(column + 1) % columns.len()];
-                        Condition::clone(&question.ask(&[(part, left)], other).unwrap()[&part])
+                        let other = (column + 1) % columns.len();
+                        Condition::clone(&question.ask(&Asking::of(&[(part, left)]).unwrap(), other).unwrap()[&part])
                     }
                     Class::Open => continue,
                 };
-                let whole = &question.ask(&[(part, &policy.cedar)], &columns[column]).unwrap()[&part];
+                let whole = question.ask(&Asking::of(&[(part, &policy.cedar)]).unwrap(), column).unwrap();
+                let whole = &whole[&part];
                 assert_eq!(left, **whole, "{}, {}, {}", who.name(), policy.id, columns[column].name);
                 compared += 1;
             }
