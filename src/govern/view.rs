@@ -14,14 +14,11 @@ use super::table::GovernedTable;
 use crate::identity::{AttributeValue, Principal};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{DatasetName, DomainName, QualifiedTable};
-use crate::policy::{Decision, ProductAction};
+use crate::policy::{Decision, ProductAction, STACK_BYTES};
 use crate::telemetry::Clock;
 
 /// As many tables are decided sooner than a thread is worth starting for.
 const FEW: usize = 64;
-
-/// As other threads have: what policies say is nested as deep as there are policies.
-const STACK_BYTES: usize = 64 << 20;
 
 /// A principal and a purpose under one generation. Two logins with equal inputs may share it; no others may.
 pub struct PrincipalView {

@@ -117,7 +117,7 @@ impl PolicyStore {
         let subject = Subject::product(schema, product)?;
         let asked = Asked::new(&self.mesh, schema, principal, &subject, session)?;
         let request = asked.request(action, None)?;
-        let set = PolicyStore::set(policies.iter().map(|policy| &policy.cedar))?;
+        let set = Self::set(policies.iter().map(|policy| &policy.cedar))?;
         let response = set.tpe(&request, &asked.entities, schema).map_err(|error| error.to_string())?;
         if response.error_permits().next().is_some() || response.error_forbids().next().is_some() {
             return Err("a policy fails for this caller".to_owned());

@@ -76,6 +76,8 @@ const MAX_IFS: usize = 16;
 /// From here on a policy is worked on with a stack of its own.
 const LARGE_DEPTH: usize = 8;
 const LARGE_OPERATORS: usize = 40;
+/// Of a thread that works on what policies say: it is nested as deep as they are long and many.
+pub const STACK_BYTES: usize = 64 << 20;
 
 /// Where a policy grows beyond what recursion over its tree can bear: Cedar's parser does not look at the stack, and
 /// one domain's file must not end the process for all.
@@ -238,7 +240,6 @@ pub(super) fn annotations(policy: &Policy, effect: Effect) -> Result<(String, Ma
 /// # Errors
 /// The system gives no thread.
 pub(super) fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
-    const STACK_BYTES: usize = 64 << 20;
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
         let thread = thread.map_err(|error| format!("no thread for a large policy: {error}"))?;

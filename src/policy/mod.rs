@@ -46,6 +46,7 @@ mod readable;
 pub use authorize::ProductAction;
 pub use condition::{Comparison, Condition, Literal, PatternPart, Term};
 pub use decision::{Clause, ColumnRules, Decision, Exposed, Rule};
+pub use document::STACK_BYTES;
 pub use mask::{Mask, Revealing};
 pub(crate) use principals::PRINCIPAL;
 pub use principals::{Described, Principals};

@@ -67,6 +67,11 @@ impl RowShape {
         let kind = if others.remove(&own) { own } else { "Row".to_owned() };
         Self { kind, attributes: attributes(columns), others }
     }
+
+    /// Whether a policy can read this column.
+    pub fn has(&self, column: &str) -> bool {
+        self.attributes.contains_key(column)
+    }
 }
 
 /// The vocabulary that every schema of one mesh shares.
@@ -102,10 +107,10 @@ impl SchemaBase {
         }
     }
 
-    /// The schema for `read` of one dataset, with all that a policy may name. `others` are further row types that its policies name.
-    pub fn dataset(&self, domain: &str, dataset: &Dataset, others: &BTreeSet<String>) -> Result<Schema, String> {
-        let kind = row_type(domain, dataset.name.as_str());
-        self.rows(&RowShape { kind, attributes: attributes(&dataset.columns), others: others.clone() })
+    /// The schema for `read` of one dataset, with all that a policy may name beside what those of the shape do.
+    pub fn dataset(&self, domain: &DomainName, dataset: &Dataset, rows: &RowShape) -> Result<Schema, String> {
+        let kind = row_type(domain.as_str(), dataset.name.as_str());
+        self.rows(&RowShape { kind, attributes: attributes(&dataset.columns), others: rows.others.clone() })
     }
 
     /// The schema for `read` of rows of this shape.

@@ -60,6 +60,8 @@ pub(super) struct Guarded {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub schema: Arc<Schema>,
+    /// What of a row the policies read.
+    pub shape: RowShape,
     pub row: Row,
     pub subject: Subject,
     /// What policies are told of each leaf column, in the contract's order.
@@ -130,13 +132,13 @@ impl PolicyStore {
     }
 
     /// The schema for rows of this shape, made at the first question about any.
-    fn rows(&self, shape: RowShape) -> Result<Arc<Schema>, String> {
+    fn rows(&self, shape: &RowShape) -> Result<Arc<Schema>, String> {
         let known = || self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(schema) = known().get(&shape) {
+        if let Some(schema) = known().get(shape) {
             return Ok(Arc::clone(schema));
         }
-        let schema = Arc::new(self.base.rows(&shape)?);
-        known().insert(shape, Arc::clone(&schema));
+        let schema = Arc::new(self.base.rows(shape)?);
+        known().insert(shape.clone(), Arc::clone(&schema));
         Ok(schema)
     }
 
@@ -175,10 +177,10 @@ impl Guarded {
             BTreeSet::from([format!("Product::\"{}\"", self.entry.product.name), format!("Domain::\"{domain}\"")]);
         let shape = RowShape::of(domain, dataset, self.policies.iter().filter_map(|at| store.policies.get(*at)));
         let row = Row { columns, ancestors, kind: shape.kind.clone() };
-        let schema = store.rows(shape)?;
+        let schema = store.rows(&shape)?;
         let subject = Subject::rows(&schema, self.product(), &row.kind)?;
         let facts = |(path, column): (_, &_)| CellFacts::new(self.product(), &path, column);
         let columns = dataset.leaves().into_iter().map(facts).collect();
-        Ok(Prepared { schema, row, subject, columns, classes: RwLock::default(), plans: RwLock::default() })
+        Ok(Prepared { schema, shape, row, subject, columns, classes: RwLock::default(), plans: RwLock::default() })
     }
 }

@@ -79,10 +79,7 @@ impl PolicyStore {
         let prepared = guarded.prepared(self)?;
         let dataset = guarded.entry.dataset();
         for row in 0..rows.num_rows() {
-            let read = |name: &str| {
-                let mut policies = guarded.policies.iter().filter_map(|at| self.policies.get(*at));
-                policies.any(|policy| policy.mentions.whole_row || policy.mentions.names_column(name))
-            };
+            let read = |name: &str| prepared.shape.has(name);
             let Some(attributes) = attributes(&dataset.columns, rows.columns(), row, &read) else { continue };
             let subject = Subject::row(&prepared.schema, guarded.product(), &prepared.row.kind, Some(attributes))?;
             let asked = Asked::new(&self.mesh, &prepared.schema, principal, &subject, (purpose, now))?;

@@ -3,7 +3,7 @@
 //! A policy sees of a dataset only the columns it names, so datasets that look alike to the same policies are validated
 //! once: ten thousand products need as many validations as there are ways in which policies can tell them apart.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
@@ -75,10 +75,8 @@ impl Check<'_> {
         let indices: Vec<usize> =
             self.index.near(product.domain.as_str(), &product.to_string()).filter(reaches).collect();
         let policies: Vec<&Stated> = indices.iter().filter_map(|at| all.get(*at)).collect();
-        let others: BTreeSet<String> =
-            policies.iter().flat_map(|policy| policy.mentions.row_types.iter().cloned()).collect();
         let mut denied = None;
-        let verdict = self.verdict(&product.domain, dataset, &indices, &policies, &others);
+        let verdict = self.verdict(&product.domain, dataset, &indices, &policies);
         match verdict {
             Err(why) => {
                 self.report.no_schema(&shown, &why);
@@ -110,14 +108,13 @@ impl Check<'_> {
         dataset: &Dataset,
         indices: &[usize],
         policies: &[&Stated],
-        others: &BTreeSet<String>,
     ) -> Result<Arc<Verdict>, String> {
         let rows = RowShape::of(domain, dataset, policies.iter().copied());
         let key = Likeness { policies: indices.to_vec(), rows };
         if let Some(verdict) = self.verdicts.get(&key) {
             return Ok(Arc::clone(verdict));
         }
-        let schema = self.base.dataset(domain.as_str(), dataset, others)?;
+        let schema = self.base.dataset(domain, dataset, &key.rows)?;
         let set = PolicyStore::set(policies.iter().map(|policy| &policy.cedar))?;
         let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
         let errors = result.validation_errors();

@@ -164,9 +164,9 @@ fn what_is_left_of_a_policy_says_the_same_as_the_policy() {
         let question = store.question(&who, ("", NOW), guarded).unwrap().unwrap();
         let columns = &question.prepared.columns;
         for (at, (_, classes)) in question.plan.policies.iter().enumerate() {
-            let policy = question.policy((at, 0)).unwrap();
             for (column, class) in classes.of_column.iter().enumerate() {
                 let part = (at, *class);
+                let policy = question.policy(part).unwrap();
                 let left = match &classes.each[*class] {
                     Class::Never => Condition::Const(false),
                     // What it is asked about does not matter any more.
