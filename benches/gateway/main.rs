@@ -2,6 +2,7 @@
 //! figures are for reading, no test looks at them. docs/PERFORMANCE.md says what each means.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -16,7 +17,8 @@ mod egress;
 mod measure;
 mod mesh;
 mod queries;
-mod tables;
+mod race;
+mod tpch;
 
 use mimalloc::MiMalloc;
 
@@ -28,7 +30,14 @@ fn main() {
     // Cargo adds `--bench`.
     let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let asked = |name: &str| named.is_empty() || named.iter().any(|word| name.contains(word.as_str()));
-    println!("{}\n", measure::machine());
+    match named.first().map(String::as_str) {
+        Some("bare-flight") => return race::bare_flight(&named[1]),
+        Some("race") => {
+            println!("{}\n", measure::machine());
+            return race::run(std::env::args().skip_while(|word| word != "race"));
+        }
+        _ => println!("{}\n", measure::machine()),
+    }
     if asked("decisions") {
         decisions::run();
     }
