@@ -75,7 +75,9 @@ impl Client {
                 fetched.first = started.elapsed();
             }
             fetched.rows += batch.num_rows();
-            fetched.bytes += batch.get_array_memory_size();
+            // Of what was sent: the columns of a frame share its buffer.
+            let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap());
+            fetched.bytes += sizes.sum::<usize>();
         }
         Ok(Fetched { whole: started.elapsed(), ..fetched })
     }

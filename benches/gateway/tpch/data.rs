@@ -55,11 +55,11 @@ pub async fn make(home: &Path, scale: f64) -> Tables {
     let complete = root.join("complete");
     if !complete.exists() {
         let _ = std::fs::remove_dir_all(&root);
-        for at in 0..TABLES.len() {
+        for (at, (table, _)) in TABLES.iter().enumerate() {
             let folder = folder(&root, at);
             std::fs::create_dir_all(&folder).unwrap();
             let path = folder.join("part-0.parquet");
-            match TABLES[at].0 {
+            match *table {
                 "lineitem" => write(&path, LineItemArrow::new(LineItemGenerator::new(scale, 1, 1))),
                 "orders" => write(&path, OrderArrow::new(OrderGenerator::new(scale, 1, 1))),
                 "customer" => write(&path, CustomerArrow::new(CustomerGenerator::new(scale, 1, 1))),
@@ -82,7 +82,7 @@ fn known(folder: &Path) -> Known {
     let file = File::open(folder.join("part-0.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap();
-    Known { schema: reader.schema().clone(), rows }
+    Known { schema: SchemaRef::clone(reader.schema()), rows }
 }
 
 fn write<E: std::fmt::Debug>(path: &Path, batches: impl Iterator<Item = Result<RecordBatch, E>>) {
