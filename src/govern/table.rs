@@ -18,7 +18,7 @@ use super::leakproof::{below, is_leakproof};
 use super::project::{View, schema};
 use super::refusal::opaque;
 use super::scan::{Leaf, Private, ProductScan, projected};
-use super::statistics::declared;
+use super::statistics::{declared, filtered};
 use crate::contract::Dataset;
 use crate::mesh::TableEntry;
 use crate::policy::Exposed;
@@ -86,8 +86,9 @@ impl GovernedTable {
         !self.restricted && is_leakproof(predicate, &self.schema, &self.passing)
     }
 
-    fn statistics_of(&self, columns: &[usize], limit: Option<usize>) -> Statistics {
+    fn statistics_of(&self, columns: &[usize], filters: &[Expr], limit: Option<usize>) -> Statistics {
         let whole = declared(&self.entry.product.contract, self.entry.dataset(), &self.schema);
+        let whole = if filters.is_empty() { whole } else { filtered(whole) };
         projected(whole, columns, limit)
     }
 
@@ -160,7 +161,7 @@ impl TableProvider for GovernedTable {
 
     fn statistics(&self) -> Option<Statistics> {
         let columns: Vec<usize> = (0..self.schema.fields().len()).collect();
-        Some(self.statistics_of(&columns, None))
+        Some(self.statistics_of(&columns, &[], None))
     }
 
     async fn scan(
@@ -180,7 +181,7 @@ impl TableProvider for GovernedTable {
         let private = self.private(&raw, &columns, filters, limit)?;
         let leaf = Leaf {
             policies: self.exposed.policies.clone(),
-            statistics: self.statistics_of(&columns, limit),
+            statistics: self.statistics_of(&columns, filters, limit),
             partitions: state.config().target_partitions(),
             passing: schema.fields().iter().map(|field| self.passing.contains(field.name())).collect(),
             schema: Arc::new(schema),

@@ -114,6 +114,24 @@ fn fresh(place: &Place) -> DeltaTable {
     DeltaTable::new(default_logstore(prefixed, root, &url, &StorageConfig::default()))
 }
 
+/// Whether the log still ends with the commit that was loaded: one listing from there on, so that a commit is seen by the next query.
+pub(super) async fn is_newest(place: &Place, version: u64, commit: &ObjectMeta) -> bool {
+    let log = place.folder.clone().join("_delta_log");
+    // Listings begin behind the key they are given. Version 0 has none before it, and all names begin with a digit.
+    let before = log.clone().join(version.checked_sub(1).map_or_else(|| "0".to_owned(), |v| format!("{v:020}.json")));
+    let listed: Result<Vec<ObjectMeta>, _> =
+        place.placement.store.list_with_offset(Some(&log), &before).try_collect().await;
+    let Ok(listed) = listed else { return false };
+    let commits = listed.iter().filter(|meta| version_of(meta).is_some());
+    commits.eq([commit])
+}
+
+/// The version that a commit file makes; none for checkpoints and checksums.
+fn version_of(meta: &ObjectMeta) -> Option<u64> {
+    let name = meta.location.filename()?.strip_suffix(".json")?;
+    (name.len() == 20).then(|| name.parse().ok())?
+}
+
 /// The commit file of the version that was loaded.
 async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
     let commit = format!("{:020}.json", table.version()?);
@@ -122,6 +140,11 @@ async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
 }
 
 impl Known {
+    /// What [`is_newest`] compares with; none where the commit's file was gone when it was loaded.
+    pub(super) fn newest(&self) -> Option<(u64, ObjectMeta)> {
+        Some((self.table.version()?.try_into().ok()?, self.commit.clone()?))
+    }
+
     /// The rows that the log counts; none where a file has no count.
     pub(super) fn row_count(&self) -> Option<u64> {
         let snapshot = self.table.snapshot().ok()?;

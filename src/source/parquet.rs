@@ -81,6 +81,8 @@ async fn check(
             if let Some(known) = checked.get(&file.meta.location).filter(|(meta, _)| *meta == file.meta) {
                 return Ok((file.meta.location.clone(), known.clone()));
             }
+            // Cached footers are compared by size and second only; this one may be of what was here before under the same key.
+            cache.remove(&file.meta.location);
             let name = place.relative(&file.meta.location);
             let footer = DFParquetMetadata::new(place.placement.store.as_ref(), &file.meta)
                 .with_metadata_size_hint(Some(FOOTER_BYTES))

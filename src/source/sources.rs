@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use object_store::ObjectMeta;
+
 use super::location::Place;
 use super::store::{Placement, Stores};
 use super::text::{self, TextFormat};
@@ -15,7 +17,8 @@ use crate::engine::{Engine, PrivateSession};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{DomainName, QualifiedTable};
 
-/// How old an opened dataset may be before the next query looks for new data. A query keeps the files it began with.
+/// How old an opened dataset may be before the next query looks for new data. A query keeps the files it began with. A Delta table is
+/// looked at by each query: one listing tells whether its log has grown.
 pub const REFRESH: Duration = Duration::from_secs(10);
 /// How long a failure is answered again without asking the store, so that one that is down is not asked by every query.
 const REPEAT_FAILURE: Duration = Duration::from_secs(1);
@@ -53,6 +56,15 @@ struct Looked {
     outcome: Result<Arc<RawTable>>,
     place: Option<Place>,
     memory: Memory,
+}
+
+impl Looked {
+    /// For a Delta table that was opened, where its log is and the commit it ended with.
+    fn commit(&self) -> Option<(Place, u64, ObjectMeta)> {
+        let Memory::Delta(known) = &self.memory else { return None };
+        let (version, commit) = known.newest()?;
+        Some((self.place.clone()?, version, commit))
+    }
 }
 
 /// What the next look need not read again.
@@ -182,8 +194,19 @@ impl Open for Sources {
         let mut opened = slot.opened.lock().await;
         if let Some(looked) = opened.as_ref() {
             let fresh = if looked.outcome.is_ok() { self.refresh } else { self.refresh.min(REPEAT_FAILURE) };
-            if looked.at.elapsed() < fresh {
-                return looked.outcome.clone();
+            let (at, outcome) = (looked.at, looked.outcome.clone());
+            if let Some((place, version, commit)) = looked.commit() {
+                // Others need not wait for this answer, which says nothing of commits that come after it was asked for.
+                drop(opened);
+                if delta::is_newest(&place, version, &commit).await {
+                    return outcome;
+                }
+                opened = slot.opened.lock().await;
+                if let Some(newer) = opened.as_ref().filter(|looked| looked.at > at) {
+                    return newer.outcome.clone();
+                }
+            } else if at.elapsed() < fresh {
+                return outcome;
             }
         }
         let memory = opened.take().map(|looked| looked.memory).unwrap_or_default();

@@ -7,6 +7,7 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::collect;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -156,6 +157,12 @@ impl World {
         show(self.open(entry).await.as_ref(), None).await.unwrap()
     }
 
+    /// Requests of any kind since the last call.
+    fn asked(&self) -> usize {
+        let lists = self.store.lists.swap(0, Ordering::Relaxed);
+        std::mem::take(&mut *self.store.reads.lock().unwrap()).len() + lists
+    }
+
     fn reads(&self) -> Vec<String> {
         let mut reads = std::mem::take(&mut *self.store.reads.lock().unwrap());
         reads.dedup();
@@ -213,8 +220,15 @@ struct Counting {
     inner: InMemory,
     reads: Mutex<Vec<String>>,
     bytes: Mutex<u64>,
+    lists: AtomicUsize,
+    /// Says that all was written in the same second.
+    coarse: AtomicBool,
     /// Answers as a server does whose bucket is not there.
-    gone: std::sync::atomic::AtomicBool,
+    gone: AtomicBool,
+}
+
+fn dated(meta: ObjectMeta, coarse: bool) -> ObjectMeta {
+    if coarse { ObjectMeta { last_modified: chrono::DateTime::UNIX_EPOCH, ..meta } } else { meta }
 }
 
 impl fmt::Display for Counting {
@@ -227,17 +241,20 @@ impl fmt::Display for Counting {
 impl ObjectStore for Counting {
     async fn get_opts(&self, key: &Path, options: GetOptions) -> object_store::Result<GetResult> {
         self.reads.lock().unwrap().push(key.to_string());
-        let result = self.inner.get_opts(key, options).await?;
+        let mut result = self.inner.get_opts(key, options).await?;
+        result.meta = dated(result.meta, self.coarse.load(Ordering::Relaxed));
         *self.bytes.lock().unwrap() += result.range.end - result.range.start;
         Ok(result)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        if self.gone.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.gone.load(Ordering::Relaxed) {
             let error = object_store::Error::NotFound { path: "lake".to_owned(), source: "NoSuchBucket".into() };
             return futures::stream::once(std::future::ready(Err(error))).boxed();
         }
-        self.inner.list(prefix)
+        self.lists.fetch_add(1, Ordering::Relaxed);
+        let coarse = self.coarse.load(Ordering::Relaxed);
+        self.inner.list(prefix).map_ok(move |meta| dated(meta, coarse)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::Int64Array;
+use datafusion::arrow::array::{Int64Array, StringArray};
 use datafusion::arrow::datatypes::DataType;
 
 use super::delta::{PROTOCOL, add, commit, data, log};
@@ -28,6 +28,31 @@ async fn a_new_delta_commit_is_seen_and_a_running_query_keeps_its_own() {
     world.put(&format!("orders/{}", commit(1)), add("part-1.parquet", bytes.len())).await;
     assert_eq!(world.show(&contract).await.lines().count(), 5);
     assert_eq!(show(&before, None).await.unwrap().lines().count(), 3);
+}
+
+#[tokio::test]
+async fn a_delta_commit_is_seen_by_the_next_query_whatever_the_interval_and_costs_one_listing() {
+    let world = World::new();
+    let world = World { sources: world.sources.with_refresh(Duration::from_mins(1)), store: world.store };
+    let bytes = data(&[1, 2], &["a", "b"]);
+    let contract = entry(Format::Delta, id());
+    world.put("orders/part-0.parquet", bytes.clone()).await;
+    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &add("part-0.parquet", bytes.len()))).await;
+    for (version, lines) in [(1, 5), (2, 7), (3, 9)] {
+        let before = world.open(&contract).await;
+        world.asked();
+        assert!(Arc::ptr_eq(&world.open(&contract).await, &before));
+        assert_eq!(world.asked(), 1, "version {version}: a table that has not changed is listed, and nothing else");
+        // What other writers leave in a log is no commit.
+        world.put(&format!("orders/_delta_log/{:020}.crc", version - 1), "{}").await;
+        assert!(Arc::ptr_eq(&world.open(&contract).await, &before));
+        let part = format!("part-{version}.parquet");
+        world.put(&format!("orders/{part}"), bytes.clone()).await;
+        world.put(&format!("orders/{}", commit(version)), add(&part, bytes.len())).await;
+        assert_eq!(world.show(&contract).await.lines().count(), lines);
+    }
+    world.store.inner.delete(&format!("orders/{}", commit(3)).as_str().into()).await.unwrap();
+    assert_eq!(world.show(&contract).await.lines().count(), 7, "a log that was cut is read anew");
 }
 
 #[tokio::test]
@@ -60,6 +85,23 @@ async fn a_new_parquet_file_is_seen_and_known_footers_are_not_read_again() {
     assert_eq!(world.reads(), ["orders/b.parquet"]);
     assert_eq!(world.show(&contract).await.lines().count(), 3);
     assert_eq!(show(&before, None).await.unwrap(), "id\n1");
+}
+
+#[tokio::test]
+async fn a_parquet_file_replaced_within_its_second_by_one_of_its_size_is_read_anew() {
+    let world = World::new();
+    world.store.coarse.store(true, Ordering::Relaxed);
+    let contract = entry(Format::Parquet, vec![column("a", DataType::Utf8), column("b", DataType::Utf8)]);
+    let texts = |texts: [&'static str; 3]| Arc::new(StringArray::from(texts.to_vec())) as _;
+    let (long, short) = (["a", "mm", "z"], ["a", "m", "z"]);
+    // Of one size, and the columns are not in the same places.
+    let before = parquet_bytes(vec![("a", texts(long)), ("b", texts(short))]);
+    let after = parquet_bytes(vec![("a", texts(short)), ("b", texts(long))]);
+    assert_eq!(before.len(), after.len());
+    world.put("orders/a.parquet", before).await;
+    assert_eq!(world.show(&contract).await, "a | b\na | a\nmm | m\nz | z");
+    world.put("orders/a.parquet", after).await;
+    assert_eq!(world.show(&contract).await, "a | b\na | a\nm | mm\nz | z");
 }
 
 #[tokio::test]
