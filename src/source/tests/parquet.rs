@@ -302,7 +302,7 @@ async fn a_predicate_on_a_bare_column_skips_row_groups() {
 #[tokio::test]
 async fn a_missing_bucket_is_said_so_in_every_format() {
     let world = World::new();
-    world.store.gone.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.store.gone.store(true, Ordering::Relaxed);
     for format in [Format::Parquet, Format::Delta, Format::Csv, Format::Json] {
         let location = s3("s3://lake/sales/orders");
         let error = world.refused(&entry_of("sales", location, format, vec![column("id", DataType::Int64)])).await;
