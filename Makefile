@@ -1,7 +1,7 @@
 # `make test` installs what the tests need and runs all of them; `.ci/run` adds the lints.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/meshgate/target
 
-.PHONY: build lint test test-rust test-clients compose-check mutants soak
+.PHONY: build lint test test-rust test-clients compose-check mutants soak bench-gate bench-race bench-peers
 build:
 	cargo build --release
 
@@ -38,3 +38,18 @@ soak:
 	MESHGATE_MATRIX=whole cargo test --release --test it -- --nocapture leaks::
 	MESHGATE_SOAK_SEED="$(SEED)" MESHGATE_SOAK_MINUTES="$(MINUTES)" MESHGATE_SOAK_STATEMENTS="$(STATEMENTS)" \
 	    cargo test --release --test it -- --nocapture generate::
+
+# Fails where governance costs more than it may, in ratios of arms that take turns and in counts; about five minutes after the build. Not a
+# part of `make test`: run it where nothing else runs.
+bench-gate:
+	cargo bench --bench gateway -- gate
+
+SCALE ?= 0.1
+bench-race:
+	cargo bench --bench gateway -- race --scale $(SCALE)
+
+# Beside ROAPI and DuckDB, on the files that a race has made.
+bench-peers:
+	cargo bench --bench gateway -- race --scale $(SCALE) points
+	venv=$$(scripts/venv.sh ../../benches/peers/requirements.txt "a race with peers") && \
+	    { [ -z "$$venv" ] || "$$venv/bin/python" benches/peers/race.py "$(CARGO_TARGET_DIR)/tmp" $(SCALE) "$(CARGO_TARGET_DIR)/release/meshgate"; }
