@@ -57,9 +57,9 @@ fn distinct(contract: &Contract, dataset: &Dataset, column: &ColumnName) -> Opti
 }
 
 /// What is left by predicates that run below the policy: the share that the engine supposes of a filter it knows nothing about.
-pub(super) fn filtered(whole: Statistics) -> Statistics {
+pub(super) fn filtered(whole: &Statistics) -> Statistics {
     const ONE_IN: usize = 5;
-    share(&whole, ONE_IN)
+    share(whole, ONE_IN)
 }
 
 /// The share of one of `parts` partitions.

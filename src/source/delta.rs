@@ -142,7 +142,7 @@ async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
 impl Known {
     /// What [`is_newest`] compares with; none where the commit's file was gone when it was loaded.
     pub(super) fn newest(&self) -> Option<(u64, ObjectMeta)> {
-        Some((self.table.version()?.try_into().ok()?, self.commit.clone()?))
+        Some((self.table.version()?, self.commit.clone()?))
     }
 
     /// The rows that the log counts; none where a file has no count.
