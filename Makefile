@@ -39,8 +39,8 @@ soak:
 	MESHGATE_SOAK_SEED="$(SEED)" MESHGATE_SOAK_MINUTES="$(MINUTES)" MESHGATE_SOAK_STATEMENTS="$(STATEMENTS)" \
 	    cargo test --release --test it -- --nocapture generate::
 
-# Fails where governance costs more than it may, in ratios of arms that take turns and in counts; about five minutes after the build. Not a
-# part of `make test`: run it where nothing else runs.
+# Fails where governance costs more than it may, in ratios of arms that take turns and in counts. Not a part of `make test`: run it where
+# nothing else runs.
 bench-gate:
 	cargo bench --bench gateway -- gate
 

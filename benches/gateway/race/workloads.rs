@@ -33,12 +33,11 @@ async fn alone(context: &SessionContext, sql: &str) -> Duration {
 /// W1: a few rows by key.
 pub async fn points(arms: &mut Arms, report: &mut Report) {
     let mut rows = Vec::new();
-    let mut pairs = Times::default();
     for (name, condition) in
         [("1 row", "= 4711"), ("about 100 rows", "BETWEEN 4000 AND 4400"), ("about 10,000 rows", "< 40000")]
     {
         let sql = |schema: &str| format!("SELECT * FROM {schema}.orders WHERE o_orderkey {condition}");
-        let (mut wire, mut engine) = (Times::default(), Times::default());
+        let (mut wire, mut engine, mut pairs) = (Times::default(), Times::default(), Times::default());
         for at in 0..=arms.runs * 4 {
             let fetched = arms.reader.ask(&sql("sales")).await;
             let took = alone(&arms.alone, &sql("public")).await;
