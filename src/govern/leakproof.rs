@@ -29,7 +29,7 @@ pub(super) fn is_leakproof(predicate: &Expr, visible: &Schema, passing: &HashSet
         Expr::IsNull(inner) | Expr::IsNotNull(inner) => column(inner).is_some() || again(inner),
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => again(left) && again(right),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
-            compares(left, right, column) || compares(right, left, column)
+            compares(left, right, column) || compares(right, left, column) || of_one_type(left, right, column)
         }
         Expr::Between(between) => {
             compares(&between.expr, &between.low, column) && compares(&between.expr, &between.high, column)
@@ -57,6 +57,14 @@ fn is_comparison(op: Operator) -> bool {
 fn compares<'a>(column: &Expr, literal: &Expr, type_of: impl Fn(&Expr) -> Option<&'a DataType>) -> bool {
     match (type_of(column), literal) {
         (Some(data_type), Expr::Literal(value, _)) => !data_type.is_nested() && value.data_type() == *data_type,
+        _ => false,
+    }
+}
+
+/// Two columns of one type.
+fn of_one_type<'a>(left: &Expr, right: &Expr, type_of: impl Fn(&Expr) -> Option<&'a DataType>) -> bool {
+    match (type_of(left), type_of(right)) {
+        (Some(left), Some(right)) => !left.is_nested() && left == right,
         _ => false,
     }
 }
@@ -93,9 +101,10 @@ mod tests {
             Field::new("n", DataType::Int64, true),
             Field::new("s", DataType::Utf8, true),
             Field::new("b", DataType::Boolean, true),
+            Field::new("m", DataType::Int64, true),
             Field::new("masked", DataType::Int64, true),
         ]);
-        let passing: HashSet<String> = ["n", "s", "b"].map(str::to_owned).into();
+        let passing: HashSet<String> = ["n", "s", "b", "m"].map(str::to_owned).into();
         let safe = |expr: &Expr| is_leakproof(expr, &visible, &passing);
         for expr in [
             col("n").eq(lit(5_i64)),
@@ -103,6 +112,7 @@ mod tests {
             col("n").between(lit(1_i64), lit(2_i64)),
             col("s").in_list(vec![lit("a"), lit("b")], true),
             col("n").is_null(),
+            col("n").gt(col("m")),
             col("b"),
             Expr::Not(Box::new(col("b").is_true())).or(col("s").not_eq(lit("x"))),
         ] {
@@ -118,7 +128,11 @@ mod tests {
             abs(col("n")).eq(lit(1_i64)),
             random().lt(lit(2_f64)),
             col("s").like(lit("%x")),
-            col("n").eq(col("n")),
+            col("n").eq(col("masked")),
+            col("masked").eq(col("n")),
+            col("n").eq(col("s")),
+            col("n").eq(col("card_no")),
+            col("n").between(lit(1_i64), col("m")),
             col("n").in_list(vec![col("masked")], false),
             (lit(1_i64) / col("n")).is_null(),
         ] {

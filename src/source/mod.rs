@@ -15,6 +15,7 @@ mod local;
 mod location;
 mod memory;
 mod parquet;
+mod pinned;
 mod raw;
 mod sources;
 mod store;
@@ -24,6 +25,7 @@ mod text;
 mod tests;
 
 pub use memory::RowsInMemory;
+pub use pinned::Replaced;
 pub use raw::{Open, RawTable};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::arrow::datatypes::TimeUnit;
 use datafusion::catalog::Session;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::error::Result as PlanResult;
@@ -26,6 +26,7 @@ use parquet::file::statistics::Statistics;
 use super::conform;
 use super::files::{self, DataFile, FileTable, Read};
 use super::location::Place;
+use super::pinned::{Outdated, PinnedReaders};
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::engine::PrivateSession;
@@ -35,8 +36,27 @@ const ENDINGS: [&str; 2] = [".parquet", ".parq"];
 const FETCHES: usize = 16;
 const FOOTER_BYTES: usize = 64 * 1024;
 
-/// Files whose footers were checked, and how many rows each has.
-pub(super) type Checked = HashMap<Path, (ObjectMeta, u64)>;
+/// Files whose footers were checked.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    files: Files,
+    outdated: Outdated,
+}
+
+/// How many rows each has.
+type Files = HashMap<Path, (ObjectMeta, u64)>;
+
+impl Checked {
+    /// Rows of all files.
+    pub(super) fn row_count(&self) -> u64 {
+        self.files.values().map(|(_, rows)| rows).sum()
+    }
+
+    /// True once a reader found another file under a key that was checked.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+}
 
 /// Opens the files that are there now; those already in `checked` are not read again.
 pub(super) async fn open(
@@ -47,7 +67,8 @@ pub(super) async fn open(
 ) -> Result<(LogicalPlan, Checked)> {
     let partitions = files::partition_columns(dataset);
     let found = files::list(place, &ENDINGS, &partitions).await?;
-    let checked = check(place, dataset, session, &found, checked).await?;
+    let checked =
+        Checked { files: check(place, dataset, session, &found, &checked.files).await?, outdated: Outdated::default() };
     let columns = files::file_schema(dataset, conform::source_type);
     let reader = Reader {
         url: ObjectStoreUrl::parse(place.placement.url.as_str().trim_end_matches('/')).map_err(|e| internal(&e))?,
@@ -56,6 +77,7 @@ pub(super) async fn open(
                 files::partition_fields(&partitions).into_iter().map(Arc::new).collect::<Vec<_>>(),
             )
             .build(),
+        outdated: Arc::clone(&checked.outdated),
     };
     let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(found, &columns, &partitions, Arc::new(reader)));
     let plan = conform::project(provider_as_source(table), &dataset.columns, []).map_err(|e| internal(&e))?;
@@ -71,8 +93,8 @@ async fn check(
     dataset: &Dataset,
     session: &PrivateSession,
     found: &[DataFile],
-    checked: &Checked,
-) -> Result<Checked> {
+    checked: &Files,
+) -> Result<Files> {
     let columns: Vec<&Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).collect();
     let cache = session.state().runtime_env().cache_manager.get_file_metadata_cache();
     let footers = stream::iter(found.to_vec()).map(|file| {
@@ -142,6 +164,7 @@ fn times_fit(name: &str, metadata: &ParquetMetaData, columns: &[&Column]) -> Res
 struct Reader {
     url: ObjectStoreUrl,
     schema: TableSchema,
+    outdated: Outdated,
 }
 
 #[async_trait::async_trait]
@@ -153,16 +176,18 @@ impl Read for Reader {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        let readers = PinnedReaders::new(state.runtime_env(), &self.url, Arc::clone(&self.outdated))?;
         let groups = files::deal(files, state.config().target_partitions());
         let group = |files: Vec<DataFile>| FileGroup::new(files.into_iter().map(partitioned).collect());
-        let format = ParquetFormat::default().with_options(state.default_table_options().parquet);
-        let source = format.file_source(self.schema.clone());
-        let config = FileScanConfigBuilder::new(self.url.clone(), source)
+        let source = ParquetSource::new(self.schema.clone())
+            .with_table_parquet_options(state.default_table_options().parquet)
+            .with_parquet_file_reader_factory(Arc::new(readers));
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(groups.into_iter().map(group).collect())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        format.create_physical_plan(state, config).await
+        Ok(DataSourceExec::from_data_source(config))
     }
 }
 

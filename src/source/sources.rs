@@ -65,6 +65,13 @@ impl Looked {
         let (version, commit) = known.newest()?;
         Some((self.place.clone()?, version, commit))
     }
+
+    /// Whether it is too old to be answered again without asking the store.
+    fn is_stale(&self, refresh: Duration) -> bool {
+        let outdated = matches!(&self.memory, Memory::Parquet(known) if known.is_outdated());
+        let fresh = if self.outcome.is_ok() { refresh } else { refresh.min(REPEAT_FAILURE) };
+        outdated || self.at.elapsed() >= fresh
+    }
 }
 
 /// What the next look need not read again.
@@ -111,7 +118,7 @@ impl Sources {
             let looked = opened.as_ref()?;
             match &looked.memory {
                 Memory::Nothing => return None,
-                Memory::Parquet(checked) => return Some(checked.values().map(|(_, rows)| rows).sum()),
+                Memory::Parquet(checked) => return Some(checked.row_count()),
                 Memory::Delta(known) => return known.row_count(),
                 Memory::Text(_, files) => (looked.place.clone()?, files.clone()),
             }
@@ -157,7 +164,7 @@ impl Sources {
         let session = self.session(&contract.domain, &place.placement)?;
         let (raw, memory) = match contract.server.format {
             Format::Parquet => {
-                let known = if let Memory::Parquet(known) = memory { known } else { parquet::Checked::new() };
+                let known = if let Memory::Parquet(known) = memory { known } else { parquet::Checked::default() };
                 let (plan, checked) = parquet::open(&place, dataset, &session, &known).await?;
                 (RawTable::new(plan, session, [].into()), Memory::Parquet(checked))
             }
@@ -193,7 +200,6 @@ impl Open for Sources {
         // Who comes while another looks waits for what that one finds.
         let mut opened = slot.opened.lock().await;
         if let Some(looked) = opened.as_ref() {
-            let fresh = if looked.outcome.is_ok() { self.refresh } else { self.refresh.min(REPEAT_FAILURE) };
             let (at, outcome) = (looked.at, looked.outcome.clone());
             if let Some((place, version, commit)) = looked.commit() {
                 // Others need not wait for this answer, which says nothing of commits that come after it was asked for.
@@ -202,10 +208,11 @@ impl Open for Sources {
                     return outcome;
                 }
                 opened = slot.opened.lock().await;
+                // A newer one began after this query came, since nobody looks while the lock is held: it sees every commit before it.
                 if let Some(newer) = opened.as_ref().filter(|looked| looked.at > at) {
                     return newer.outcome.clone();
                 }
-            } else if at.elapsed() < fresh {
+            } else if !looked.is_stale(self.refresh) {
                 return outcome;
             }
         }

@@ -54,6 +54,25 @@ def test_one_client_two_logins(client):
         assert client.do_get(info.endpoints[0].ticket, options).read_all()["region"].to_pylist() == [region]
 
 
+def test_two_logins_that_alternate_on_one_connection(client):
+    """The same text, the same connection, streams that are open at once: nobody gets a row of the other."""
+    sql = "select customer_id, region from sales.customers"
+    regions = {"ana": "EU", "bob": "US"}
+    options = {user: login(client, user) for user in regions}
+    alone = {user: None for user in regions}
+    for turn in range(20):
+        users = list(regions) if turn % 2 else list(reversed(regions))
+        infos = {user: client.get_flight_info(statement(sql), options[user]) for user in users}
+        readers = {user: client.do_get(infos[user].endpoints[0].ticket, options[user]) for user in reversed(users)}
+        for user in users:
+            rows = readers[user].read_all()
+            assert set(rows["region"].to_pylist()) == {regions[user]}
+            ids = sorted(rows["customer_id"].to_pylist())
+            alone[user] = alone[user] or ids
+            assert ids == alone[user]
+    assert not set(alone["ana"]) & set(alone["bob"])
+
+
 def test_basic_on_any_call(client):
     token = base64.b64encode(b"ana:ana")
     for header in (token, token.rstrip(b"=")):

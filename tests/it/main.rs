@@ -36,6 +36,7 @@ mod process;
 mod pruning;
 mod purpose;
 mod readme;
+mod refresh;
 mod schemas;
 mod sessions;
 mod settings;

@@ -75,6 +75,12 @@ impl World {
         (col(field.name().as_str()), field.data_type().clone())
     }
 
+    /// One of the columns of a type.
+    fn another(&mut self, data_type: &DataType) -> Expr {
+        let alike: Vec<_> = self.schema.fields()[..6].iter().filter(|field| field.data_type() == data_type).collect();
+        col(alike[self.rng.random_range(0..alike.len())].name().as_str())
+    }
+
     fn literal(&mut self, data_type: &DataType) -> Expr {
         lit(value(&mut self.rng, data_type))
     }
@@ -97,8 +103,10 @@ impl World {
             };
         }
         let (column, data_type) = self.flat();
-        let first = self.literal(&data_type);
-        match self.rng.random_range(0..15) {
+        let against_a_column = self.rng.random_range(0..8) < 2;
+        let first = if against_a_column { self.another(&data_type) } else { self.literal(&data_type) };
+        let forms = if against_a_column { 8 } else { 15 };
+        match self.rng.random_range(0..forms) {
             0 => column.eq(first),
             1 => first.not_eq(column),
             2 => column.lt(first),
@@ -136,7 +144,7 @@ impl World {
             1 => cast(col("n"), DataType::Int8).eq(lit(1_i8)),
             2 => try_cast(col("n"), DataType::Int8).eq(lit(1_i8)),
             3 => col("n").eq(lit(1_i32)),
-            4 => col("n").eq(col("n")),
+            4 => col("n").eq(col("masked")),
             5 => abs(col("n")).lt(one),
             6 => random().lt(lit(2_f64)),
             7 => cast(col("n"), DataType::Utf8).like(lit("1%")),

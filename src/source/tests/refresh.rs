@@ -105,6 +105,28 @@ async fn a_parquet_file_replaced_within_its_second_by_one_of_its_size_is_read_an
 }
 
 #[tokio::test]
+async fn a_parquet_file_replaced_within_the_interval_is_refused_and_then_read_anew() {
+    let world = World::new();
+    world.store.coarse.store(true, Ordering::Relaxed);
+    let world = World { sources: world.sources.with_refresh(Duration::from_mins(1)), store: world.store };
+    let contract = entry(Format::Parquet, id());
+    world.put("orders/a.parquet", one(1)).await;
+    assert_eq!(world.show(&contract).await, "id\n1");
+    world.put("orders/a.parquet", one(2)).await;
+    let listed = world.open(&contract).await;
+    let refused = show(&listed, None).await.unwrap_err();
+    assert!(refused.contains("not the file that was there"), "{refused}");
+    assert_eq!(world.show(&contract).await, "id\n2", "the interval does not hold what is known to be gone");
+    assert!(show(&listed, None).await.is_err(), "who listed the old one still expects the old one");
+
+    world.put("orders/b.parquet", one(3)).await;
+    world.store.inner.delete(&"orders/a.parquet".into()).await.unwrap();
+    let refused = show(world.open(&contract).await.as_ref(), None).await.unwrap_err();
+    assert!(refused.contains("not the file that was there"), "{refused}");
+    assert_eq!(world.show(&contract).await, "id\n3");
+}
+
+#[tokio::test]
 async fn within_the_interval_all_share_one_look() {
     let world = World::new();
     let world = World { sources: world.sources.with_refresh(Duration::from_mins(1)), store: world.store };

@@ -1,0 +1,120 @@
+//! Files that are read as they were when they were listed, or not at all.
+//!
+//! A footer describes the bytes of one file; a file that was put in its place since then has others. Every read says which entity it
+//! expects (`If-Match`, RFC 9110 section 13.1.1), so that such a file is refused instead of being read by a footer that is not its own.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetFileReaderFactory};
+use datafusion::error::Result as PlanResult;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, coalesce_ranges};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::ParquetMetaData;
+
+/// Set once a file was found to be another than the one that was listed: what was opened is out of date.
+pub(super) type Outdated = Arc<AtomicBool>;
+
+/// A file was replaced or taken away between the moment it was listed and the moment it was read.
+#[derive(Debug)]
+pub struct Replaced(Path);
+
+impl fmt::Display for Replaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not the file that was there when the product was opened", self.0)
+    }
+}
+
+impl std::error::Error for Replaced {}
+
+/// Readers of files whose store gives them entity tags; others are read as they are found.
+#[derive(Debug)]
+pub(super) struct PinnedReaders {
+    store: Arc<dyn ObjectStore>,
+    cached: CachedParquetFileReaderFactory,
+    outdated: Outdated,
+}
+
+impl PinnedReaders {
+    pub(super) fn new(runtime: &RuntimeEnv, url: &ObjectStoreUrl, outdated: Outdated) -> PlanResult<Self> {
+        let store = runtime.object_store(url)?;
+        let footers = runtime.cache_manager.get_file_metadata_cache();
+        Ok(Self { cached: CachedParquetFileReaderFactory::new(Arc::clone(&store), footers), store, outdated })
+    }
+}
+
+impl ParquetFileReaderFactory for PinnedReaders {
+    fn create_reader(
+        &self,
+        partition_index: usize,
+        file: PartitionedFile,
+        metadata_size_hint: Option<usize>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> PlanResult<Box<dyn AsyncFileReader + Send>> {
+        let (key, tag) = (file.object_meta.location.clone(), file.object_meta.e_tag.clone());
+        let footers = self.cached.create_reader(partition_index, file, metadata_size_hint, metrics)?;
+        // A weak tag (`W/…`) matches nothing.
+        let Some(tag) = tag.filter(|tag| !tag.starts_with("W/")) else { return Ok(footers) };
+        let file = Pinned { store: Arc::clone(&self.store), key, tag, outdated: Arc::clone(&self.outdated) };
+        Ok(Box::new(PinnedReader { footers, file }))
+    }
+}
+
+struct PinnedReader {
+    /// From the cache, where the look that found the file has put it.
+    footers: Box<dyn AsyncFileReader + Send>,
+    file: Pinned,
+}
+
+struct Pinned {
+    store: Arc<dyn ObjectStore>,
+    key: Path,
+    tag: String,
+    outdated: Outdated,
+}
+
+impl Pinned {
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        use object_store::Error::{NotFound, Precondition};
+        let options = GetOptions { if_match: Some(self.tag.clone()), ..GetOptions::default() };
+        let found = self.store.get_opts(&self.key, options.with_range(Some(GetRange::Bounded(range)))).await;
+        match found {
+            Ok(found) => found.bytes().await.map_err(|error| ParquetError::External(Box::new(error))),
+            Err(Precondition { .. } | NotFound { .. }) => {
+                self.outdated.store(true, Ordering::Relaxed);
+                Err(ParquetError::External(Box::new(Replaced(self.key.clone()))))
+            }
+            Err(error) => Err(ParquetError::External(Box::new(error))),
+        }
+    }
+}
+
+impl AsyncFileReader for PinnedReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
+        self.file.read(range).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
+        let file = &self.file;
+        async move { coalesce_ranges(&ranges, |range| file.read(range), OBJECT_STORE_COALESCE_DEFAULT).await }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
+        self.footers.get_metadata(options)
+    }
+}
