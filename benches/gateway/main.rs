@@ -1,4 +1,4 @@
-//! What the gateway costs. `cargo bench --bench gateway -- decisions browse egress queries` (all where none is named) prints Markdown tables;
+//! What the gateway costs. `cargo bench --bench gateway -- decisions browse egress points queries` (all where none is named) prints Markdown tables;
 //! figures are for reading, no test looks at them. `race` starts gateways as processes, `gate` fails where ratios and counts are worse than
 //! they may be. docs/PERFORMANCE.md says what each means.
 #![expect(
@@ -17,6 +17,7 @@ mod decisions;
 mod egress;
 mod measure;
 mod mesh;
+mod points;
 mod queries;
 mod race;
 mod tpch;
@@ -57,6 +58,9 @@ fn main() -> ExitCode {
     }
     if asked("egress") {
         egress::run();
+    }
+    if asked("points") {
+        points::run();
     }
     if asked("queries") {
         queries::run(false);

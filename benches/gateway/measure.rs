@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -66,6 +67,13 @@ pub fn ratios(ours: &Times, theirs: &Times) -> Ratio {
         .collect();
     drawn.sort_by(f64::total_cmp);
     Ratio { median: middle(pairs), low: drawn[SAMPLES / 40], high: drawn[SAMPLES - SAMPLES / 40 - 1] }
+}
+
+/// The arms of a turn in an order of its own: who runs behind another finds other caches.
+pub fn shuffled<const N: usize>(turn: usize) -> [usize; N] {
+    let mut order = std::array::from_fn(|arm| arm);
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(turn as u64));
+    order
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
@@ -22,7 +23,7 @@ use object_store::local::LocalFileSystem;
 use url::Url;
 
 use crate::counting::{Asked, Counting};
-use crate::measure::{Times, millis, ratios, table};
+use crate::measure::{Times, millis, ratios, shuffled, table};
 use crate::tpch::{ANALYST, DOMAINS, Format, Query, READER, TABLES, Tables, by_hand, make, mesh, queries};
 
 const RUNS: usize = 15;
@@ -97,30 +98,32 @@ async fn pair(title: &str, tables: &Tables, format: Format, user: &str, text: im
     for query in queries() {
         let (ours, theirs) = (query.of_domains(), text(&query));
         let (mut governed, mut alone) = (Times::default(), Times::default());
-        let mut asked = (Asked::default(), Asked::default());
+        let mut asked = [Asked::default(); 2];
         for at in 0..=RUNS {
-            take();
-            let started = std::time::Instant::now();
-            let answer = ask(&session, &ours).await;
-            let took = started.elapsed();
-            asked.0 = take();
-            let started = std::time::Instant::now();
-            let expected = context.sql(&theirs).await.unwrap().collect().await.unwrap();
-            let took_alone = started.elapsed();
-            asked.1 = take();
+            let (mut answers, mut took) = ([Vec::new(), Vec::new()], [Duration::ZERO; 2]);
+            for arm in shuffled::<2>(at) {
+                take();
+                let started = Instant::now();
+                answers[arm] = match arm {
+                    0 => ask(&session, &ours).await,
+                    _ => context.sql(&theirs).await.unwrap().collect().await.unwrap(),
+                };
+                took[arm] = started.elapsed();
+                asked[arm] = take();
+            }
             if at == 0 {
                 // To warm up, and to see that both say the same.
-                assert_eq!(text_of(&answer), text_of(&expected), "query {}", query.number);
+                assert_eq!(text_of(&answers[0]), text_of(&answers[1]), "query {}", query.number);
                 continue;
             }
-            governed.push(took);
-            alone.push(took_alone);
+            governed.push(took[0]);
+            alone.push(took[1]);
         }
         whole += governed.median().as_secs_f64();
         alone_whole += alone.median().as_secs_f64();
         let ratio = ratios(&governed, &alone);
-        let bytes = asked.0.bytes as f64 / asked.1.bytes.max(1) as f64;
-        let more_looks = asked.0.looks.saturating_sub(query.tables() as u64);
+        let bytes = asked[0].bytes as f64 / asked[1].bytes.max(1) as f64;
+        let more_looks = asked[0].looks.saturating_sub(query.tables() as u64);
         if bytes > sum.bytes.0 {
             sum.bytes = (bytes, query.number);
         }
@@ -133,8 +136,8 @@ async fn pair(title: &str, tables: &Tables, format: Format, user: &str, text: im
             millis(alone.median()),
             ratio.to_string(),
             format!("{bytes:.2}"),
-            format!("{} / {}", asked.0.reads, asked.1.reads),
-            format!("{} / {}", asked.0.looks, asked.1.looks),
+            format!("{} / {}", asked[0].reads, asked[1].reads),
+            format!("{} / {}", asked[0].looks, asked[1].looks),
         ]);
     }
     sum.ratio = whole / alone_whole;
@@ -161,12 +164,12 @@ async fn ask(session: &Session, sql: &str) -> Vec<RecordBatch> {
     stream.map_ok(Egress::into_inner).try_collect().await.unwrap()
 }
 
-fn stores(tables: &Tables) -> BTreeMap<&'static str, Arc<Counting>> {
+pub fn stores(tables: &Tables) -> BTreeMap<&'static str, Arc<Counting>> {
     let store = |domain: &str| LocalFileSystem::new_with_prefix(tables.root.join(domain)).unwrap();
     DOMAINS.iter().map(|domain| (*domain, Arc::new(Counting::over(Arc::new(store(domain)))))).collect()
 }
 
-fn governed(
+pub fn governed(
     tables: &Tables,
     counting: &BTreeMap<&'static str, Arc<Counting>>,
     format: Format,
@@ -194,7 +197,7 @@ fn governed(
 }
 
 /// The engine alone, reading as the gateway's private sessions do: the tables, and in the schema `hand` what an analyst sees of them.
-async fn bare(stores: &BTreeMap<&'static str, Arc<Counting>>) -> SessionContext {
+pub async fn bare(stores: &BTreeMap<&'static str, Arc<Counting>>) -> SessionContext {
     let context = alone();
     for (domain, store) in stores {
         let url = Url::parse(&format!("mem://{domain}/")).unwrap();

@@ -14,7 +14,7 @@ mod runtime;
 mod yielding;
 
 pub use outer::Outer;
-pub use private::PrivateSession;
+pub use private::{PrivateSession, task_context};
 pub use rechunk::rechunked;
 pub use runtime::Engine;
 pub use yielding::Yielding;

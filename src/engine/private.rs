@@ -1,5 +1,6 @@
 //! The session in which leaf plans are made and run.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,8 +34,15 @@ impl PrivateSession {
     /// For running them: the engine's own configuration with the memory pool of the query.
     pub fn task_context(&self, pool: &Arc<dyn MemoryPool>) -> Arc<TaskContext> {
         let runtime = RuntimeEnv { memory_pool: Arc::clone(pool), ..self.state.runtime_env().as_ref().clone() };
-        Arc::new(TaskContext::from(&self.state).with_runtime(Arc::new(runtime)))
+        task_context(&self.state, Arc::new(runtime))
     }
+}
+
+/// What a plan runs with. A plan holds its functions, so none is copied here: some hundreds of names for each leaf of each query.
+pub fn task_context(state: &SessionState, runtime: Arc<RuntimeEnv>) -> Arc<TaskContext> {
+    let (id, config) = (state.session_id().to_owned(), state.config().clone());
+    let (scalar, higher, aggregate, window) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+    Arc::new(TaskContext::new(None, id, config, scalar, higher, aggregate, window, runtime))
 }
 
 impl fmt::Debug for PrivateSession {

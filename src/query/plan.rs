@@ -9,7 +9,6 @@ use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
@@ -24,6 +23,7 @@ use super::{functions, parameters};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{MeshSchema, information_schema};
+use crate::engine::task_context;
 use crate::govern::{AdmittedExecution, AdmittedPlan, PrincipalView, Resolution, admit};
 use crate::mesh::Product;
 
@@ -203,19 +203,19 @@ pub(in crate::query) async fn physical(
     // Each run has a time of its own, which `now()` is folded into, and counts its own aliases: those of a shared state would tell
     // how many statements were planned before.
     let mut session = state.state.clone();
-    session.mark_start_execution();
-    if *rows_at_once < session.config().batch_size() || *counts {
-        let mut config = session.config().clone();
-        config = config.with_batch_size((*rows_at_once).min(session.config().batch_size()));
+    let usual = session.config().batch_size();
+    if *rows_at_once < usual || *counts {
+        let mut config = session.config().clone().with_batch_size((*rows_at_once).min(usual));
         if *counts {
             // What each of several partitions did before they are merged follows how files were dealt out, hidden rows among them.
             config = config.with_target_partitions(1);
             without_dynamic_filters(&mut config.options_mut().optimizer);
         }
-        session = SessionStateBuilder::new_from_existing(session).with_config(config).build();
+        *session.config_mut() = config;
     }
+    session.mark_start_execution();
     let execution = plan.physical(&session).await.map_err(|error| diagnose(&error))?;
-    Ok((execution, session.task_ctx()))
+    Ok((execution, task_context(&session, Arc::clone(session.runtime_env()))))
 }
 
 /// How far such a filter has narrowed when a row comes by follows row groups and batches below the policy: how many rows it let

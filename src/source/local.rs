@@ -23,6 +23,13 @@ pub(super) struct Rooted {
     root: PathBuf,
 }
 
+/// What is found under a key.
+enum Found {
+    Admitted,
+    Outside,
+    Special,
+}
+
 impl Rooted {
     /// # Errors
     /// When the root is not a folder.
@@ -36,14 +43,22 @@ impl Rooted {
 
     async fn admit(&self, key: &Path) -> Result<()> {
         let refuse = |why: &'static str| Err(Error::PermissionDenied { path: key.to_string(), source: why.into() });
-        // What is not there is for the store to say.
-        let Ok(real) = tokio::fs::canonicalize(self.inner.path_to_filesystem(key)?).await else { return Ok(()) };
-        if !real.starts_with(&self.root) {
-            return refuse("it is a link that leads out of the domain's root");
-        }
-        match tokio::fs::metadata(&real).await {
-            Ok(meta) if !meta.is_file() && !meta.is_dir() => refuse("it is not a regular file"),
-            _ => Ok(()),
+        let (path, root) = (self.inner.path_to_filesystem(key)?, self.root.clone());
+        // In one piece: each piece waits for a thread.
+        let found = tokio::task::spawn_blocking(move || {
+            // What is not there is for the store to say.
+            let Ok(real) = path.canonicalize() else { return Found::Admitted };
+            match (real.starts_with(&root), std::fs::metadata(&real)) {
+                (false, _) => Found::Outside,
+                (true, Ok(meta)) if !meta.is_file() && !meta.is_dir() => Found::Special,
+                _ => Found::Admitted,
+            }
+        });
+        match found.await {
+            Ok(Found::Admitted) => Ok(()),
+            Ok(Found::Outside) => refuse("it is a link that leads out of the domain's root"),
+            Ok(Found::Special) => refuse("it is not a regular file"),
+            Err(source) => Err(Error::JoinError { source }),
         }
     }
 

@@ -1,4 +1,5 @@
-//! A Flight server that does nothing but encode batches which lie ready in memory: what sending costs.
+//! A Flight server that encodes batches which lie ready in memory, or that the engine reads from files, and does nothing else: what
+//! sending costs, and what reading and sending cost.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,12 +15,16 @@ use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
     PollInfo, PutResult, SchemaResult, Ticket,
 };
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
+
+use crate::queries::alone;
 
 /// As many rows as the engine puts into a batch.
 const ROWS: usize = 8_192;
@@ -35,14 +40,19 @@ pub fn is_of(ticket: &str, data_type: &DataType) -> bool {
 
 pub const TICKETS: [&str; 2] = ["numbers", "texts"];
 
+/// Before the name of a ticket whose columns are to be read anew.
+pub const FROM_FILES: &str = "files ";
+
 /// Serves the columns of a table's folder until it is killed.
 pub async fn serve(folder: &Path) {
     let held = TICKETS.iter().map(|ticket| ((*ticket).to_owned(), Arc::new(read(folder, ticket)))).collect();
+    let context = alone();
+    context.register_parquet("held", folder.display().to_string(), ParquetReadOptions::default()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("ready on grpc://{}", listener.local_addr().unwrap());
     tonic::transport::Server::builder()
         .tcp_nodelay(true)
-        .add_service(FlightServiceServer::new(Bare { held }))
+        .add_service(FlightServiceServer::new(Bare { held, context }))
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
         .await
         .unwrap();
@@ -59,6 +69,17 @@ fn read(folder: &Path, ticket: &str) -> Vec<RecordBatch> {
 
 struct Bare {
     held: HashMap<String, Arc<Vec<RecordBatch>>>,
+    context: SessionContext,
+}
+
+impl Bare {
+    async fn read_anew(&self, ticket: &str) -> datafusion::error::Result<SendableRecordBatchStream> {
+        let table = self.context.table("held").await?;
+        let fields = table.schema().fields().clone();
+        let columns: Vec<&str> =
+            fields.iter().filter(|field| is_of(ticket, field.data_type())).map(|field| field.name().as_str()).collect();
+        table.select_columns(&columns)?.execute_stream().await
+    }
 }
 
 fn absent<T>() -> Result<Response<T>, Status> {
@@ -77,6 +98,12 @@ impl FlightService for Bare {
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let name = String::from_utf8_lossy(&request.get_ref().ticket).into_owned();
+        if let Some(name) = name.strip_prefix(FROM_FILES) {
+            let read = self.read_anew(name).await.map_err(|error| Status::internal(error.to_string()))?;
+            let frames =
+                FlightDataEncoderBuilder::new().build(read.map_err(|e| FlightError::ExternalError(Box::new(e))));
+            return Ok(Response::new(frames.map_err(|error| Status::internal(error.to_string())).boxed()));
+        }
         let held = Arc::clone(self.held.get(&name).ok_or_else(|| Status::not_found("no such ticket"))?);
         let batches = stream::iter(0..held.len()).map(move |at| Ok::<_, FlightError>(held[at].clone()));
         let frames =

@@ -46,11 +46,7 @@ impl Server {
 
     /// Processor seconds so far, of all its threads.
     pub fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
-        // The name before may hold spaces.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap()).sum();
-        ticks / TICKS
+        cpu(&self.proc("stat"))
     }
 
     /// The most memory that was resident since the last call of [`Self::forget_peak`], in MB.
@@ -71,6 +67,19 @@ impl Server {
     pub fn forget_peak(&self) {
         std::fs::write(self.proc("clear_refs"), "5").unwrap();
     }
+}
+
+/// Processor seconds of this process.
+pub fn own_cpu() -> f64 {
+    cpu("/proc/self/stat")
+}
+
+fn cpu(stat: &str) -> f64 {
+    let stat = std::fs::read_to_string(stat).unwrap();
+    // The name before may hold spaces.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap()).sum();
+    ticks / TICKS
 }
 
 impl Drop for Server {

@@ -7,11 +7,11 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::Arms;
-use super::bare_flight::{TICKETS, is_of};
+use super::bare_flight::{FROM_FILES, TICKETS, is_of};
 use super::client::{Client, Fetched};
 use super::report::{Cell, Report};
-use super::servers::Server;
-use crate::measure::{Times, ratios};
+use super::servers::{Server, own_cpu};
+use crate::measure::{Times, ratios, shuffled};
 use crate::tpch;
 
 /// Bytes that the memory workload streams, where so many tables do not make a statement too large.
@@ -39,14 +39,25 @@ pub async fn points(arms: &mut Arms, report: &mut Report) {
         let sql = |schema: &str| format!("SELECT * FROM {schema}.orders WHERE o_orderkey {condition}");
         let (mut wire, mut engine, mut pairs) = (Times::default(), Times::default(), Times::default());
         for at in 0..=arms.runs * 4 {
-            let fetched = arms.reader.ask(&sql("sales")).await;
-            let took = alone(&arms.alone, &sql("public")).await;
-            let started = Instant::now();
-            arms.reader.empty_pair().await;
-            if at > 0 {
-                wire.push(fetched.whole);
-                engine.push(took);
-                pairs.push(started.elapsed());
+            for arm in shuffled::<3>(at) {
+                let started = Instant::now();
+                let times = match arm {
+                    0 => {
+                        arms.reader.ask(&sql("sales")).await;
+                        &mut wire
+                    }
+                    1 => {
+                        alone(&arms.alone, &sql("public")).await;
+                        &mut engine
+                    }
+                    _ => {
+                        arms.reader.empty_pair().await;
+                        &mut pairs
+                    }
+                };
+                if at > 0 {
+                    times.push(started.elapsed());
+                }
             }
         }
         let over = wire.median().saturating_sub(engine.median() + pairs.median());
@@ -67,25 +78,30 @@ pub async fn points(arms: &mut Arms, report: &mut Report) {
 pub async fn queries(arms: &mut Arms, report: &mut Report) {
     let mut rows = Vec::new();
     let mut sums = [0.0; 5];
-    let mut cpu = [0.0; 3];
+    let mut cpu = [0.0; 5];
     for query in tpch::queries() {
         let (domains, public) = (query.of_domains(), query.with(|_| "public".to_owned()));
-        let hand = query.with(|_| "hand".to_owned());
+        let by_hand = query.with(|_| "hand".to_owned());
         let mut times: [Times; 5] = Default::default();
         for at in 0..=arms.runs {
-            let before = [arms.few.cpu(), arms.many.cpu()];
-            let mut took = [Duration::ZERO; 5];
-            took[0] = alone(&arms.alone, &public).await;
-            took[1] = arms.reader.ask(&domains).await.whole;
-            took[2] = arms.reader_of_many.ask(&domains).await.whole;
-            let between = arms.many.cpu();
-            took[3] = alone(&arms.alone, &hand).await;
-            took[4] = arms.analyst.ask(&domains).await.whole;
-            if at > 0 {
-                times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
-                cpu[0] += arms.few.cpu() - before[0];
-                cpu[1] += between - before[1];
-                cpu[2] += arms.many.cpu() - between;
+            for arm in shuffled::<5>(at) {
+                let worked = |arms: &Arms| match arm {
+                    0 | 3 => own_cpu(),
+                    1 => arms.few.cpu(),
+                    _ => arms.many.cpu(),
+                };
+                let before = worked(arms);
+                let took = match arm {
+                    0 => alone(&arms.alone, &public).await,
+                    1 => arms.reader.ask(&domains).await.whole,
+                    2 => arms.reader_of_many.ask(&domains).await.whole,
+                    3 => alone(&arms.alone, &by_hand).await,
+                    _ => arms.analyst.ask(&domains).await.whole,
+                };
+                if at > 0 {
+                    times[arm].push(took);
+                    cpu[arm] += worked(arms) - before;
+                }
             }
         }
         for (sum, times) in sums.iter_mut().zip(&times) {
@@ -121,9 +137,9 @@ pub async fn queries(arms: &mut Arms, report: &mut Report) {
     let seconds = |at: usize| Cell::Number(cpu[at] / arms.runs as f64, 3);
     report.add(
         "queries_cpu",
-        "W2: processor seconds of the server for all 22",
-        &["5 policies", "500 policies", "filtered and masked"],
-        &[vec![seconds(0), seconds(1), seconds(2)]],
+        "W2: processor seconds for all 22, of the engine and of the server",
+        &["engine", "5 policies", "500 policies", "by hand", "filtered and masked"],
+        &[(0..5).map(seconds).collect()],
     );
 }
 
@@ -138,16 +154,29 @@ pub async fn fetch(arms: &mut Arms, report: &mut Report) {
             fields.iter().filter(|field| is_of(kind, field.data_type())).map(|field| field.name().as_str()).collect();
         let sql = format!("SELECT {} FROM sales.lineitem", columns.join(", "));
         let plain = format!("SELECT {} FROM lineitem", columns.join(", "));
-        let mut times: [Times; 4] = Default::default();
+        let mut times: [Times; 5] = Default::default();
         let (mut ours, mut theirs) = (Fetched::default(), Fetched::default());
         for at in 0..=arms.runs {
-            ours = arms.reader.ask(&sql).await;
-            theirs = flight.fetch(Ticket::new(kind)).await;
-            let engine = alone(&arms.alone, &plain).await;
+            for arm in shuffled::<4>(at) {
+                let took = match arm {
+                    0 => {
+                        ours = arms.reader.ask(&sql).await;
+                        ours.whole
+                    }
+                    1 => {
+                        theirs = flight.fetch(Ticket::new(kind)).await;
+                        theirs.whole
+                    }
+                    2 => flight.fetch(Ticket::new(format!("{FROM_FILES}{kind}"))).await.whole,
+                    _ => alone(&arms.alone, &plain).await,
+                };
+                if at > 0 {
+                    times[arm].push(took);
+                }
+            }
             assert_eq!(ours.rows, theirs.rows);
             if at > 0 {
-                let took = [ours.whole, theirs.whole, engine, ours.first];
-                times.iter_mut().zip(took).for_each(|(times, took)| times.push(took));
+                times[4].push(ours.first);
             }
         }
         let speed =
@@ -157,9 +186,10 @@ pub async fn fetch(arms: &mut Arms, report: &mut Report) {
             speed(ours, &times[0]),
             speed(theirs, &times[1]),
             Cell::Ratio(ratios(&times[1], &times[0])),
-            ms(times[2].median()),
-            ms(times[0].median()),
+            Cell::Ratio(ratios(&times[2], &times[0])),
             ms(times[3].median()),
+            ms(times[0].median()),
+            ms(times[4].median()),
         ]);
     }
     let head = [
@@ -167,6 +197,7 @@ pub async fn fetch(arms: &mut Arms, report: &mut Report) {
         "gateway, GB/s",
         "bare Flight, GB/s",
         "gateway / bare",
+        "gateway / bare that reads the files",
         "engine without sending, ms",
         "gateway, ms",
         "first row, ms",
