@@ -128,6 +128,13 @@ pub struct Dataset {
     pub quality: Vec<QualityRule>,
 }
 
+/// ODCS `minimum` and `maximum` of a number, date or timestamp, in the type's own unit: days since 1970, microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Range {
+    pub least: f64,
+    pub greatest: f64,
+}
+
 /// A column, or a field of a struct.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
@@ -147,6 +154,8 @@ pub struct Column {
     pub classification: Classification,
     pub required: bool,
     pub unique: bool,
+    /// What its values lie between, where the contract says so; only estimates depend on it.
+    pub range: Option<Range>,
     /// 1-based position in the primary key.
     pub primary_key: Option<u32>,
     /// 1-based position among the hive partition columns.

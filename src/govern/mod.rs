@@ -23,6 +23,7 @@ mod explain;
 mod leakproof;
 mod refusal;
 mod scan;
+mod selectivity;
 mod statistics;
 mod table;
 

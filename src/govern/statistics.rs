@@ -3,7 +3,9 @@
 use arrow::datatypes::Schema;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Statistics};
+use datafusion::logical_expr::Expr;
 
+use super::selectivity::{self, Promised};
 use crate::contract::{Contract, Dataset};
 use crate::name::ColumnName;
 
@@ -56,25 +58,41 @@ fn distinct(contract: &Contract, dataset: &Dataset, column: &ColumnName) -> Opti
     })
 }
 
-/// What is left by predicates that run below the policy: the share that the engine supposes of a filter it knows nothing about.
-pub(super) fn filtered(whole: &Statistics) -> Statistics {
-    const ONE_IN: usize = 5;
-    share(whole, ONE_IN)
+/// What is left by predicates that run below the policy, of a dataset's own [`declared`].
+pub(super) fn filtered(whole: &Statistics, dataset: &Dataset, visible: &Schema, predicates: &[Expr]) -> Statistics {
+    let promised = |name: &str| {
+        let known = whole.column_statistics.get(visible.index_of(name).ok()?)?;
+        let column = dataset.columns.iter().find(|column| column.name.as_str() == name)?;
+        Some(Promised { distinct: *known.distinct_count.get_value()?, range: column.range })
+    };
+    let share = selectivity::share(predicates, &promised);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate of at least one row"
+    )]
+    let rows = |rows: usize| (rows as f64 * share).ceil().max(1.0) as usize;
+    with_rows(whole, rows)
 }
 
 /// The share of one of `parts` partitions.
 pub(super) fn share(whole: &Statistics, parts: usize) -> Statistics {
-    let mut share = whole.clone();
+    with_rows(whole, |rows| rows.div_ceil(parts.max(1)))
+}
+
+fn with_rows(whole: &Statistics, left: impl Fn(usize) -> usize) -> Statistics {
+    let mut part = whole.clone();
     if let Some(rows) = whole.num_rows.get_value() {
-        let rows = rows.div_ceil(parts.max(1));
-        share.num_rows = Precision::Inexact(rows);
-        for column in &mut share.column_statistics {
+        let rows = left(*rows);
+        part.num_rows = Precision::Inexact(rows);
+        for column in &mut part.column_statistics {
             if let Some(distinct) = column.distinct_count.get_value() {
                 column.distinct_count = Precision::Inexact((*distinct).min(rows));
             }
         }
     }
-    share
+    part
 }
 
 #[cfg(test)]
@@ -83,6 +101,7 @@ mod tests {
     use crate::contract::KeyReference;
     use crate::govern::tests::fixture;
     use arrow::datatypes::{DataType, Field};
+    use datafusion::prelude::{col, lit};
 
     #[test]
     fn keys_count_as_declared_and_others_as_the_root_of_the_rows() {
@@ -108,6 +127,14 @@ mod tests {
         assert_eq!(
             counts(&whole),
             (Precision::Inexact(1 << 20), vec![Precision::Inexact(1_024), Precision::Inexact(1_024)])
+        );
+        let one = filtered(&whole, &lines, &visible, &[col("order_id").eq(lit(7_i64))]);
+        assert_eq!(counts(&one), (Precision::Inexact(1 << 10), vec![Precision::Inexact(1 << 10); 2]));
+        let none = filtered(&whole, &lines, &visible, &[lit(false)]);
+        assert_eq!(
+            counts(&none).0,
+            Precision::Inexact(1),
+            "an estimate of none would let the engine drop the rest of a plan"
         );
         let part = share(&whole, 2_048);
         assert_eq!(counts(&part), (Precision::Inexact(512), vec![Precision::Inexact(512), Precision::Inexact(512)]));

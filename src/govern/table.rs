@@ -88,7 +88,8 @@ impl GovernedTable {
 
     fn statistics_of(&self, columns: &[usize], filters: &[Expr], limit: Option<usize>) -> Statistics {
         let whole = declared(&self.entry.product.contract, self.entry.dataset(), &self.schema);
-        let whole = if filters.is_empty() { whole } else { filtered(&whole) };
+        let whole =
+            if filters.is_empty() { whole } else { filtered(&whole, self.entry.dataset(), &self.schema, filters) };
         projected(whole, columns, limit)
     }
 

@@ -156,7 +156,7 @@ fn contract(domain: &str, tables: &Tables, format: Format) -> String {
             let kind = match field.data_type() {
                 DataType::Int64 => "integer, physicalType: bigint",
                 DataType::Int32 => "integer, physicalType: int",
-                DataType::Date32 => "date",
+                DataType::Date32 => dates(field.name()),
                 DataType::Decimal128(..) => "number, physicalType: 'DECIMAL(15,2)'",
                 _ => "string",
             };
@@ -171,4 +171,15 @@ fn contract(domain: &str, tables: &Tables, format: Format) -> String {
         }
     }
     contract
+}
+
+/// Dates with the ranges that the specification of TPC-H gives them (clause 4.2.3).
+fn dates(column: &str) -> &'static str {
+    match column {
+        "o_orderdate" => "date, logicalTypeOptions: {minimum: '1992-01-01', maximum: '1998-08-02'}",
+        "l_shipdate" => "date, logicalTypeOptions: {minimum: '1992-01-02', maximum: '1998-12-01'}",
+        "l_commitdate" => "date, logicalTypeOptions: {minimum: '1992-01-31', maximum: '1998-10-31'}",
+        "l_receiptdate" => "date, logicalTypeOptions: {minimum: '1992-01-03', maximum: '1998-12-31'}",
+        _ => "date",
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields};
 
 use super::dataset::Inherited;
-use super::{classification, name, quality, tags};
+use super::{classification, name, quality, range, tags};
 use crate::contract::document::type_options;
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::Column;
@@ -75,6 +75,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
             "partition by a plain value",
         );
     }
+    let range = range::check(property.get("logicalTypeOptions"), &data_type, findings);
     let name: crate::name::ColumnName = column_name?;
     Some(Column {
         physical_name: property.owned("physicalName").unwrap_or_else(|| name.as_str().to_owned()),
@@ -86,6 +87,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         classification: class,
         required: property.flag("required"),
         unique: property.flag("unique"),
+        range,
         primary_key: None,
         partition_key: None,
         critical: property.flag("criticalDataElement"),

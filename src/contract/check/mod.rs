@@ -4,6 +4,7 @@ mod column;
 mod custom;
 mod dataset;
 mod quality;
+mod range;
 mod server;
 mod sla;
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub fn column(name: &str, data_type: DataType, required: bool) -> Column {
         classification: "internal".parse().unwrap(),
         required,
         unique: false,
+        range: None,
         primary_key: None,
         partition_key: None,
         critical: false,

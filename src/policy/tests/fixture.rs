@@ -40,6 +40,7 @@ pub fn column(spec: &str, data_type: DataType) -> Column {
         classification: class.parse().unwrap(),
         required: !spec.ends_with('?'),
         unique: false,
+        range: None,
         primary_key: None,
         partition_key: None,
         critical: false,

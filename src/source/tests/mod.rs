@@ -46,6 +46,7 @@ fn column(name: &str, data_type: DataType) -> Column {
         classification: "internal".parse().unwrap(),
         required: false,
         unique: false,
+        range: None,
         primary_key: None,
         partition_key: None,
         critical: false,

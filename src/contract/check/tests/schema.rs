@@ -208,3 +208,29 @@ fn a_physical_name_stays_below_the_path() {
         assert_eq!(checked(&text(name)).findings[0].message, "the physical name is not a relative name", "{name}");
     }
 }
+
+#[test]
+fn a_range_has_two_ends_that_are_understood() {
+    let range = |kind: &str, options: &str| {
+        let column = format!("\n      - {{name: x, logicalType: {kind}, logicalTypeOptions: {{{options}}}}}\n");
+        good(&with(&column)).datasets[0].columns[1].range.map(|range| (range.least, range.greatest))
+    };
+    assert_eq!(range("integer", "minimum: -1, maximum: 50"), Some((-1.0, 50.0)));
+    assert_eq!(range("number", "exclusiveMinimum: 0, maximum: 0.1"), Some((0.0, 0.1)));
+    assert_eq!(range("date", "minimum: '1970-01-02', maximum: '1971-01-01'"), Some((1.0, 365.0)));
+    let moments = "minimum: '1970-01-01T00:00:01Z', maximum: '1970-01-01T01:00:00.5+01:00'";
+    assert_eq!(range("timestamp", &moments.replace("01:00:00.5", "02:00:00.5")), Some((1e6, 3600.5e6)));
+    assert_eq!(range("integer", "minimum: 1"), None);
+    check(
+        &with("\n      - {name: x, logicalType: integer, logicalTypeOptions: {minimum: 5, maximum: 1}}\n"),
+        "
+o.yaml:16:83: error: the maximum is less than the minimum
+  hint: exchange them",
+    );
+    check(
+        &with("\n      - {name: x, logicalType: date, logicalTypeOptions: {minimum: soon, maximum: '2026-01-01'}}\n"),
+        "
+o.yaml:16:68: warning: `soon` is not understood as a date
+  hint: write it as in 2026-01-31 or 2026-01-31T23:59:59Z; it is ignored",
+    );
+}
