@@ -48,7 +48,7 @@ struct Sum {
     ratio: f64,
     /// The largest ratio of bytes, and the query.
     bytes: (f64, usize),
-    /// The most requests for lists and headers beyond one for each time that a query names a table, and the query.
+    /// The most requests for lists and headers beyond one for each scan, and the query.
     looks: (u64, usize),
 }
 
@@ -65,7 +65,7 @@ pub fn run(gate: bool) -> bool {
         ("P3: half of the rows and two masks over the same by hand", part.ratio, 1.05 * SLACK),
         ("P4: bytes of a query over those by hand", part.bytes.0, 1.05),
         ("P4: bytes of a query over those of the engine alone", all.bytes.0, 1.05),
-        ("P14: listings of a Delta query beyond one for each table", delta.looks.0 as f64, 0.0),
+        ("P14: listings of a Delta query beyond one for each scan", delta.looks.0 as f64, 0.0),
     ];
     for (name, value, most) in checks.iter().filter(|_| gate) {
         println!("{} {name}: {value:.2}, at most {most:.2}", if value <= most { "ok    " } else { "FAILED" });
@@ -123,7 +123,8 @@ async fn pair(title: &str, tables: &Tables, format: Format, user: &str, text: im
         alone_whole += alone.median().as_secs_f64();
         let ratio = ratios(&governed, &alone);
         let bytes = asked[0].bytes as f64 / asked[1].bytes.max(1) as f64;
-        let more_looks = asked[0].looks.saturating_sub(query.tables() as u64);
+        // The engine alone looks once at the file of each scan.
+        let more_looks = asked[0].looks.saturating_sub(asked[1].looks);
         if bytes > sum.bytes.0 {
             sum.bytes = (bytes, query.number);
         }

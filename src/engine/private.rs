@@ -13,11 +13,15 @@ use datafusion::execution::session_state::SessionState;
 /// No option of a user reaches it.
 pub struct PrivateSession {
     state: SessionState,
+    /// The same for plans of one partition.
+    single: SessionState,
 }
 
 impl PrivateSession {
     pub(in crate::engine) fn new(state: SessionState) -> Self {
-        Self { state }
+        let mut single = state.clone();
+        *single.config_mut() = state.config().clone().with_target_partitions(1);
+        Self { state, single }
     }
 
     /// A session over a state of the test's own making.
@@ -29,6 +33,11 @@ impl PrivateSession {
     /// For planning leaf plans.
     pub fn state(&self) -> &SessionState {
         &self.state
+    }
+
+    /// For planning those that are to have one partition.
+    pub fn single(&self) -> &SessionState {
+        &self.single
     }
 
     /// For running them: the engine's own configuration with the memory pool of the query.

@@ -34,6 +34,15 @@ fn rows(dataset: &Dataset) -> usize {
     usize::try_from(rounded).unwrap_or(usize::MAX)
 }
 
+/// In how many partitions a dataset is read: one where the contract says that it is small.
+///
+/// Several are merged where a join builds its table, and merging begins to read at once; one is read when the join asks, and by then the
+/// joins above may have learned which rows are wanted.
+pub(super) fn partitions(dataset: &Dataset, most: usize) -> usize {
+    const SMALL: usize = 1 << 18;
+    if rows(dataset) <= SMALL { 1 } else { most }
+}
+
 /// Distinct values of a column of which the contract says nothing. Without a count the engine takes each row for another value: a table
 /// with a foreign key joined to the one it points to would seem to have no more rows than that, and be held in memory whole.
 fn usual(rows: usize) -> usize {

@@ -18,7 +18,7 @@ use super::leakproof::{below, is_leakproof};
 use super::project::{View, schema};
 use super::refusal::opaque;
 use super::scan::{Leaf, Private, ProductScan, projected};
-use super::statistics::{declared, filtered};
+use super::statistics::{declared, filtered, partitions};
 use crate::contract::Dataset;
 use crate::mesh::TableEntry;
 use crate::policy::Exposed;
@@ -183,7 +183,7 @@ impl TableProvider for GovernedTable {
         let leaf = Leaf {
             policies: self.exposed.policies.clone(),
             statistics: self.statistics_of(&columns, filters, limit),
-            partitions: state.config().target_partitions(),
+            partitions: partitions(self.entry.dataset(), state.config().target_partitions()),
             passing: schema.fields().iter().map(|field| self.passing.contains(field.name())).collect(),
             schema: Arc::new(schema),
             table: table.clone(),

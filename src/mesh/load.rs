@@ -119,10 +119,11 @@ fn load_contracts(
         default_classification: &mesh.default_classification,
     };
     let prefix = format!("{domain}/");
-    for (path, text) in files.texts.iter().filter(|(path, _)| path.starts_with(&prefix)) {
-        let Some(stem) = contract_stem(path) else { continue };
+    let of_domain = files.texts.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+    let contracts: Vec<_> = of_domain.filter_map(|(path, text)| Some((contract_stem(path)?, path, text))).collect();
+    let checked = on_all_cores(&contracts, |(_, path, text)| check(text, &files.display(path), domain, words));
+    for ((stem, path, _), checked) in contracts.into_iter().zip(checked) {
         let file = files.display(path);
-        let checked = check(text, &file, domain, words);
         let product = checked.product.unwrap_or_else(|| stem.to_owned());
         let first = checked.findings.iter().filter(|f| f.severity == Severity::Error).min_by_key(|f| &f.place);
         let why = match (&checked.contract, first) {
@@ -148,6 +149,23 @@ fn load_contracts(
         let why = format!("the file cannot be read: {why}");
         faults.push(ProductFault { domain: domain.clone(), product: stem.to_owned(), file: files.display(path), why });
     }
+}
+
+/// What `work` makes of each, in their order. Most of the time that a large mesh takes to load is spent in its contracts.
+fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Fewer are not worth a thread.
+    const AT_LEAST: usize = 16;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(AT_LEAST);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> =
+            items.chunks(share).map(|items| scope.spawn(move || items.iter().map(work).collect::<Vec<_>>())).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
 }
 
 fn is_domain_file(path: &str) -> bool {

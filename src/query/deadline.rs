@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{AcquireError, Semaphore, oneshot};
 use tokio::time::Instant;
 
@@ -25,12 +25,20 @@ pub struct Planners {
     /// By principal, as long as one of its statements is being planned.
     shares: Mutex<HashMap<String, Weak<Semaphore>>>,
     deadline: Duration,
+    /// Keeps threads for a while: making and ending one with its heap takes as long as planning a small statement. None once dropped.
+    threads: Option<Runtime>,
 }
 
 impl Planners {
     pub fn new(places: usize, deadline: Duration) -> Self {
         let places = places.max(1);
+        let threads = Builder::new_current_thread()
+            .thread_name("planner")
+            .thread_stack_size(STACK_BYTES)
+            .max_blocking_threads(places)
+            .build();
         Self {
+            threads: threads.inspect_err(|error| tracing::error!(%error, "no threads for planning")).ok(),
             places: Arc::new(Semaphore::new(places)),
             share: (places / 2).max(1),
             shares: Mutex::default(),
@@ -71,21 +79,16 @@ impl Planners {
         let (answer, answered) = oneshot::channel();
         let handle = Handle::current();
         let span = tracing::Span::current();
-        let started = std::thread::Builder::new().name("planner".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+        let Some(threads) = &self.threads else {
+            return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread for planning")
+                .hint("ask the operator to raise its limit of threads"));
+        };
+        threads.spawn_blocking(move || {
             let _span = span.enter();
             // A caller that went away does not want the answer.
             let _ = answer.send(handle.block_on(work));
             drop(place);
         });
-        match started {
-            // Let go of at once: nobody waits for the thread itself, and a late release would meet it just as it ends.
-            Ok(thread) => drop(thread),
-            Err(error) => {
-                tracing::error!(%error, "no thread for planning");
-                return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread left for planning")
-                    .hint("try again in a moment"));
-            }
-        }
         match tokio::time::timeout_at(deadline, answered).await {
             Ok(Ok(result)) => result,
             // The thread ended without an answer: the planner panicked. What it said is on standard error.
@@ -95,6 +98,15 @@ impl Planners {
                 format!("planning took longer than {} seconds", self.deadline.as_secs()),
             )
             .hint("split the statement, or shorten its chains and lists")),
+        }
+    }
+}
+
+impl Drop for Planners {
+    /// A runtime must not be waited for where it may be dropped; a planner past its deadline would be.
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
         }
     }
 }

@@ -44,6 +44,7 @@ impl std::error::Error for Replaced {}
 pub(super) struct PinnedReaders {
     store: Arc<dyn ObjectStore>,
     cached: CachedParquetFileReaderFactory,
+    is_local: bool,
     outdated: Outdated,
 }
 
@@ -51,7 +52,8 @@ impl PinnedReaders {
     pub(super) fn new(runtime: &RuntimeEnv, url: &ObjectStoreUrl, outdated: Outdated) -> PlanResult<Self> {
         let store = runtime.object_store(url)?;
         let footers = runtime.cache_manager.get_file_metadata_cache();
-        Ok(Self { cached: CachedParquetFileReaderFactory::new(Arc::clone(&store), footers), store, outdated })
+        let cached = CachedParquetFileReaderFactory::new(Arc::clone(&store), footers);
+        Ok(Self { store, cached, is_local: url.as_str().starts_with("local:"), outdated })
     }
 }
 
@@ -67,7 +69,8 @@ impl ParquetFileReaderFactory for PinnedReaders {
         let footers = self.cached.create_reader(partition_index, file, metadata_size_hint, metrics)?;
         // A weak tag (`W/…`) matches nothing.
         let Some(tag) = tag.filter(|tag| !tag.starts_with("W/")) else { return Ok(footers) };
-        let file = Pinned { store: Arc::clone(&self.store), key, tag, outdated: Arc::clone(&self.outdated) };
+        let (store, outdated) = (Arc::clone(&self.store), Arc::clone(&self.outdated));
+        let file = Pinned { store, key, tag, is_local: self.is_local, outdated };
         Ok(Box::new(PinnedReader { footers, file }))
     }
 }
@@ -82,22 +85,38 @@ struct Pinned {
     store: Arc<dyn ObjectStore>,
     key: Path,
     tag: String,
+    is_local: bool,
     outdated: Outdated,
 }
 
 impl Pinned {
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        use object_store::Error::{NotFound, Precondition};
-        let options = GetOptions { if_match: Some(self.tag.clone()), ..GetOptions::default() };
-        let found = self.store.get_opts(&self.key, options.with_range(Some(GetRange::Bounded(range)))).await;
-        match found {
-            Ok(found) => found.bytes().await.map_err(|error| ParquetError::External(Box::new(error))),
-            Err(Precondition { .. } | NotFound { .. }) => {
-                self.outdated.store(true, Ordering::Relaxed);
-                Err(ParquetError::External(Box::new(Replaced(self.key.clone()))))
-            }
-            Err(error) => Err(ParquetError::External(Box::new(error))),
+        let range = Some(GetRange::Bounded(range));
+        let found = self.store.get_opts(&self.key, GetOptions { range, ..self.expected() }).await;
+        found.map_err(|error| self.failed(error))?.bytes().await.map_err(|error| self.failed(error))
+    }
+
+    async fn read_all(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        if !self.is_local {
+            return coalesce_ranges(&ranges, |range| self.read(range), OBJECT_STORE_COALESCE_DEFAULT).await;
         }
+        // A local file is read in one go, and no byte more; a look behind it sees whatever was put in its place before.
+        let bytes = self.store.get_ranges(&self.key, &ranges).await.map_err(|error| self.failed(error))?;
+        let looked = self.store.get_opts(&self.key, GetOptions { head: true, ..self.expected() }).await;
+        looked.map_err(|error| self.failed(error)).map(|_| bytes)
+    }
+
+    fn expected(&self) -> GetOptions {
+        GetOptions { if_match: Some(self.tag.clone()), ..GetOptions::default() }
+    }
+
+    fn failed(&self, error: object_store::Error) -> ParquetError {
+        use object_store::Error::{NotFound, Precondition};
+        if matches!(error, Precondition { .. } | NotFound { .. }) {
+            self.outdated.store(true, Ordering::Relaxed);
+            return ParquetError::External(Box::new(Replaced(self.key.clone())));
+        }
+        ParquetError::External(Box::new(error))
     }
 }
 
@@ -107,8 +126,7 @@ impl AsyncFileReader for PinnedReader {
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        let file = &self.file;
-        async move { coalesce_ranges(&ranges, |range| file.read(range), OBJECT_STORE_COALESCE_DEFAULT).await }.boxed()
+        self.file.read_all(ranges).boxed()
     }
 
     fn get_metadata<'a>(

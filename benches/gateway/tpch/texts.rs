@@ -20,16 +20,6 @@ pub struct Query {
 }
 
 impl Query {
-    /// How often it names a table.
-    pub fn tables(&self) -> usize {
-        let count = std::cell::Cell::new(0);
-        self.with(|_| {
-            count.set(count.get() + 1);
-            String::new()
-        });
-        count.get()
-    }
-
     /// The text with each table below the schema that is named for it.
     pub fn with(&self, schema: impl Fn(&str) -> String) -> String {
         let mut statements = Parser::parse_sql(&GenericDialect {}, &self.text).unwrap();

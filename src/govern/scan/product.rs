@@ -46,7 +46,7 @@ pub(in crate::govern) struct Private {
 
 impl Private {
     /// `Projection(masks) ← Filter(policy AND leakproof predicates) ← base`, planned in the dataset's own session.
-    async fn plan(self, raw: &RawTable) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn plan(self, raw: &RawTable, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reaches data, and only below the policy")]
         let base = raw.expose_raw().clone();
         for (name, data_type) in &self.promised {
@@ -64,7 +64,9 @@ impl Private {
         if let Some(limit) = self.limit.filter(|limit| i64::try_from(*limit).is_ok()) {
             plan = plan.limit(0, Some(limit))?;
         }
-        raw.session().state().create_physical_plan(&plan.build()?).await
+        let session = raw.session();
+        let state = if partitions == 1 { session.single() } else { session.state() };
+        state.create_physical_plan(&plan.build()?).await
     }
 }
 
@@ -99,7 +101,7 @@ pub struct ProductScan {
 impl ProductScan {
     pub(in crate::govern) async fn open(raw: &RawTable, private: Private, leaf: Leaf) -> Result<Self> {
         let limited = private.limit.is_some();
-        let pristine = private.plan(raw).await?;
+        let pristine = private.plan(raw, leaf.partitions).await?;
         let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
         if types(&pristine.schema()) != types(&leaf.schema) {
             return internal_err!("the opened dataset yields {} where {} is declared", pristine.schema(), leaf.schema);
