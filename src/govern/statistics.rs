@@ -117,6 +117,8 @@ mod tests {
         let mut id = fixture::column("order_id", DataType::Int64, true);
         id.primary_key = Some(1);
         let mut contract = (*fixture::entry(vec![id.clone()]).product.contract).clone();
+        contract.datasets[0].row_count = Some(1_000);
+        assert_eq!([partitions(&contract.datasets[0], 4), partitions(&contract.datasets[0], 1)], [1, 1]);
         let mut line = fixture::column("line_no", DataType::Int64, true);
         line.primary_key = Some(2);
         let mut lines = contract.datasets[0].clone();
@@ -132,6 +134,7 @@ mod tests {
             let distinct = statistics.column_statistics.iter().map(|column| column.distinct_count);
             (statistics.num_rows, distinct.collect::<Vec<_>>())
         };
+        assert_eq!(partitions(&lines, 4), 4, "what is not known to be small is not");
         let whole = declared(&contract, &lines, &visible);
         assert_eq!(
             counts(&whole),

@@ -136,3 +136,47 @@ impl AsyncFileReader for PinnedReader {
         self.footers.get_metadata(options)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::engine::Engine;
+    use object_store::memory::InMemory;
+    use object_store::{ObjectMeta, ObjectStoreExt};
+    use url::Url;
+
+    #[tokio::test]
+    async fn what_was_listed_is_read_from_any_store_and_nothing_that_came_after_it() {
+        for place in ["local://sales/", "s3://lake/"] {
+            let store = Arc::new(InMemory::new());
+            let key = Path::from("a.parquet");
+            store.put(&key, "0123456789".into()).await.unwrap();
+            let listed = store.head(&key).await.unwrap();
+            let session =
+                Engine::new(&Limits::default()).unwrap().private(&Url::parse(place).unwrap(), Arc::clone(&store) as _);
+            let (session, outdated) = (session.unwrap(), Outdated::default());
+            let url = ObjectStoreUrl::parse(place).unwrap();
+            let readers = PinnedReaders::new(session.state().runtime_env(), &url, Arc::clone(&outdated)).unwrap();
+            let reader = |listed: &ObjectMeta| {
+                let file = PartitionedFile::new_from_meta(listed.clone());
+                readers.create_reader(0, file, None, &ExecutionPlanMetricsSet::new()).unwrap()
+            };
+            let (mut pinned, weak) = (reader(&listed), ObjectMeta { e_tag: Some("W/\"1\"".to_owned()), ..listed });
+            assert_eq!(pinned.get_byte_ranges(vec![0..2, 8..10]).await.unwrap(), ["01", "89"], "{place}");
+            assert_eq!(pinned.get_bytes(3..5).await.unwrap(), "34", "{place}");
+            assert!(!outdated.load(Ordering::Relaxed), "{place}");
+
+            store.put(&key, "abcdefghij".into()).await.unwrap();
+            let refused = |error: ParquetError| {
+                assert!(matches!(&error, ParquetError::External(inner) if inner.is::<Replaced>()), "{place}: {error}");
+                assert!(outdated.swap(false, Ordering::Relaxed), "{place}");
+            };
+            refused(pinned.get_byte_ranges(vec![0..2, 8..10]).await.unwrap_err());
+            refused(pinned.get_bytes(3..5).await.unwrap_err());
+            assert_eq!(reader(&weak).get_bytes(0..2).await.unwrap(), "ab", "a weak tag is none: {place}");
+            store.delete(&key).await.unwrap();
+            refused(pinned.get_byte_ranges(vec![0..2]).await.unwrap_err());
+        }
+    }
+}

@@ -214,11 +214,11 @@ fn only_columns_in_clear_take_predicates() {
 async fn statistics_are_what_the_contract_says() {
     let table = governed(columns(), but(vec![]), memory(batch(), BTreeMap::new()));
     let statistics = table.statistics().unwrap();
-    assert_eq!(statistics.num_rows, Precision::Inexact(1_024), "1000 rounded up to a power of two");
-    assert_eq!(statistics.column_statistics[0].distinct_count, Precision::Inexact(1_024));
+    assert_eq!(statistics.num_rows, Precision::Inexact(1 << 20), "a million rounded up to a power of two");
+    assert_eq!(statistics.column_statistics[0].distinct_count, Precision::Inexact(1 << 20));
     assert_eq!(
         statistics.column_statistics[1].distinct_count,
-        Precision::Inexact(32),
+        Precision::Inexact(1 << 10),
         "the root, where it says nothing"
     );
     let context = client(table);

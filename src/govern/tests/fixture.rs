@@ -64,7 +64,8 @@ pub fn entry(columns: Vec<Column>) -> TableEntry {
         description: None,
         tags: Vec::new(),
         classification: internal,
-        row_count: Some(1_000),
+        // Large enough to be read in several partitions.
+        row_count: Some(1_000_000),
         columns,
         references: Vec::new(),
         quality: Vec::new(),

@@ -56,6 +56,20 @@ async fn a_delta_commit_is_seen_by_the_next_query_whatever_the_interval_and_cost
 }
 
 #[tokio::test]
+async fn a_warm_delta_query_reads_its_data_and_no_footer() {
+    let world = World::new();
+    let bytes = data(&[1, 2], &["a", "b"]);
+    let contract = entry(Format::Delta, id());
+    world.put("orders/part-0.parquet", bytes.clone()).await;
+    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &add("part-0.parquet", bytes.len()))).await;
+    world.show(&contract).await;
+    world.asked();
+    world.show(&contract).await;
+    assert_eq!(*world.store.reads.lock().unwrap(), ["orders/part-0.parquet"]);
+    assert_eq!(world.asked(), 2, "the data, and one listing of the log");
+}
+
+#[tokio::test]
 async fn a_delta_table_that_is_written_anew_is_loaded_anew() {
     let world = World::new();
     let bytes = data(&[1, 2], &["a", "b"]);
