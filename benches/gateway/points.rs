@@ -76,5 +76,5 @@ async fn alone_steps(context: &SessionContext, sql: &str) -> [Duration; 4] {
 }
 
 fn steps(logical: Duration, physical: Duration, whole: Duration) -> [Duration; 4] {
-    [logical, physical - logical, whole - physical, whole]
+    [logical, physical.saturating_sub(logical), whole.saturating_sub(physical), whole]
 }

@@ -34,5 +34,5 @@ pub(super) fn opaque_run(table: &str, error: &DataFusionError) -> DataFusionErro
 
 fn is_replaced(error: &DataFusionError) -> bool {
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    causes.into_iter().any(|error| error.is::<Replaced>())
+    causes.into_iter().any(|error| error.downcast_ref::<Replaced>().is_some())
 }
