@@ -31,9 +31,13 @@ pub(super) struct Promised {
 
 /// The share of rows, from 0 to 1, for which all predicates are TRUE. `of` answers what is promised of a column.
 pub(super) fn share(predicates: &[Expr], of: &dyn Fn(&str) -> Option<Promised>) -> f64 {
+    of_all(predicates.iter().flat_map(split_conjunction).collect(), of)
+}
+
+fn of_all(predicates: Vec<&Expr>, of: &dyn Fn(&str) -> Option<Promised>) -> f64 {
     let mut kept: BTreeMap<&str, Kept> = BTreeMap::new();
     let mut share = 1.0;
-    for predicate in predicates.iter().flat_map(split_conjunction) {
+    for predicate in predicates {
         match bounds(predicate) {
             Some((column, bounds)) => kept.entry(column).or_default().narrow(&bounds, of(column).and_then(|p| p.range)),
             None => share *= of_one(predicate, of),
@@ -116,7 +120,7 @@ fn of_one(predicate: &Expr, of: &dyn Fn(&str) -> Option<Promised>) -> f64 {
             left + right - left * right
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            share(&[left.as_ref().clone(), right.as_ref().clone()], of)
+            of_all([left, right].into_iter().flat_map(|side| split_conjunction(side)).collect(), of)
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq | Operator::IsNotDistinctFrom, right }) => {
             equal(left, right)
@@ -131,7 +135,7 @@ fn of_one(predicate: &Expr, of: &dyn Fn(&str) -> Option<Promised>) -> f64 {
         Expr::Between(between) if between.negated => 1.0 - BETWEEN,
         // Bounds inside of another expression, and two columns of which one is the larger.
         Expr::BinaryExpr(_) | Expr::Between(_) => match bounds(predicate) {
-            Some(_) => share(std::slice::from_ref(predicate), of),
+            Some(_) => of_all(vec![predicate], of),
             None => ONE_SIDE,
         },
         Expr::Column(_) => 0.5,
