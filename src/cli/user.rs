@@ -7,10 +7,12 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret as _, SecretString};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
-use crate::config;
-use crate::diagnostic::{Diagnostic, Kind, Result, render_human};
+use crate::config::{self, Config};
+use crate::diagnostic::{Diagnostic, Kind, Result, Severity, render_human};
 use crate::identity::{Principal, UsersFile, hash_password};
+use crate::mesh::{Files, Mesh, load};
 use crate::name::{PrincipalName, RoleName};
+use crate::policy::Principals;
 
 /// Add, remove and list the users that may log in by password
 #[derive(Debug, clap::Args)]
@@ -48,14 +50,23 @@ struct Add {
     /// Replace the user if there is one of this name
     #[arg(long)]
     replace: bool,
+    /// The catalogs whose `mesh.yaml` declares roles and attributes
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    catalogs: Option<PathBuf>,
+    /// The configuration that names the catalogs; without either, the `meshgate.toml` here or beside the users file that names this
+    /// users file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Runs the command; answers the exit code.
 pub fn run(args: &Args) -> u8 {
     let done = match &args.command {
-        Command::Add(add) => new_password()
-            .and_then(|password| edit(&args.users, |document| insert(document, add, &password)))
-            .map(|()| format!("`{}` may log in once the gateway has read `{}`", add.name, args.users.display())),
+        Command::Add(add) => {
+            new_password().and_then(|password| insert_known(&args.users, add, &password)).map(|note| {
+                format!("{note}`{}` may log in once the gateway has read `{}`", add.name, args.users.display())
+            })
+        }
         Command::Remove { name } => edit(&args.users, |document| remove(document, name))
             .map(|()| format!("`{name}` is removed from `{}`", args.users.display())),
         Command::List => list(&args.users),
@@ -88,6 +99,54 @@ fn new_password() -> Result<SecretString> {
         return Err(Diagnostic::error(Kind::Invalid, "the two passwords differ").hint("try again"));
     }
     Ok(first)
+}
+
+/// Adds a user whose roles and attributes the mesh knows; answers what to say where no mesh was found to ask.
+fn insert_known(file: &Path, add: &Add, password: &SecretString) -> Result<String> {
+    let mesh = mesh_of(file, add)?;
+    edit(file, |document| {
+        insert(document, add, password)?;
+        mesh.as_ref().map_or(Ok(()), |mesh| check(&document.to_string(), &add.name, mesh))
+    })?;
+    let checked = mesh.is_some() || add.roles.is_empty() && add.attributes.is_empty();
+    Ok(if checked { "" } else { "roles and attributes were not checked: name the mesh with `--catalogs DIR`\n" }
+        .to_owned())
+}
+
+/// The mesh that serves these users, as far as it can be found.
+fn mesh_of(users: &Path, add: &Add) -> Result<Option<Mesh>> {
+    let catalogs = match (&add.catalogs, &add.config) {
+        (Some(catalogs), _) => catalogs.clone(),
+        (None, Some(config)) => Config::load(config)?.catalogs,
+        (None, None) => match nearby(users) {
+            Some(config) => config.catalogs,
+            None => return Ok(None),
+        },
+    };
+    let first = |findings: Vec<Diagnostic>| {
+        let error = findings.into_iter().find(|finding| finding.severity == Severity::Error);
+        error.unwrap_or_else(|| Diagnostic::error(Kind::Invalid, "the catalogs cannot be loaded"))
+    };
+    let files = Files::read(&catalogs)?;
+    load(&files).map(|snapshot| Some(snapshot.mesh)).map_err(first)
+}
+
+/// A configuration here or beside the users file, if it is one of this users file.
+fn nearby(users: &Path) -> Option<Config> {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folders = [Some(Path::new("")), users.parent()];
+    let configs = folders.into_iter().flatten().filter_map(|folder| Config::load(&folder.join("meshgate.toml")).ok());
+    configs.into_iter().find(|config| real(&config.auth.users) == real(users))
+}
+
+/// Refuses roles and attributes of a user that the mesh does not declare.
+fn check(text: &str, name: &str, mesh: &Mesh) -> Result<()> {
+    let users = UsersFile::parse(text, "users.toml")?;
+    let findings = Principals::of_users(&users).get(name).map(|user| user.check(&[mesh])).unwrap_or_default();
+    let mut findings = findings.into_iter();
+    let Some(first) = findings.next() else { return Ok(()) };
+    let others = findings.map(|finding| format!("also, {}", finding.message));
+    Err(others.fold(Diagnostic { place: None, ..first }, Diagnostic::hint))
 }
 
 fn list(file: &Path) -> Result<String> {
@@ -207,8 +266,41 @@ mod tests {
             roles: vec!["analyst".to_owned()],
             attributes: attributes.iter().map(|text| (*text).to_owned()).collect(),
             replace,
+            catalogs: None,
+            config: None,
         };
-        edit(file, |document| insert(document, &add, &SecretString::from("secret")))
+        insert_known(file, &add, &SecretString::from("secret")).map(drop)
+    }
+
+    #[test]
+    fn unknown_roles_and_attributes_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.toml");
+        let given = |roles: &[&str], attributes: &[&str], catalogs: bool| Add {
+            name: "ana".to_owned(),
+            roles: roles.iter().map(|text| (*text).to_owned()).collect(),
+            attributes: attributes.iter().map(|text| (*text).to_owned()).collect(),
+            replace: true,
+            catalogs: catalogs.then(|| folder.path().join("catalogs")),
+            config: None,
+        };
+        let add = |add: &Add| insert_known(&file, add, &SecretString::from("secret"));
+        let unchecked = add(&given(&["analyts"], &[], false)).unwrap();
+        assert!(unchecked.contains("were not checked"), "{unchecked}");
+        std::fs::create_dir(folder.path().join("catalogs")).unwrap();
+        let mesh = "roles: [analyst]\nclassifications: [public]\nprincipal_attributes: {region?: String}\n";
+        std::fs::write(folder.path().join("catalogs/mesh.yaml"), mesh).unwrap();
+        let before = std::fs::read_to_string(&file).unwrap();
+        let error = add(&given(&["analyts"], &["regoin=EU", "region=1"], true)).unwrap_err();
+        assert_eq!(error.message, "there is no role `analyts` in this mesh");
+        assert_eq!(error.hints[0], "did you mean `analyst`?");
+        assert!(error.hints.iter().any(|hint| hint.contains("no attribute `regoin`")), "{:?}", error.hints);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "nothing was written");
+        std::fs::write(folder.path().join("meshgate.toml"), "catalogs = 'catalogs'\n[auth]\nusers = 'users.toml'\n")
+            .unwrap();
+        assert!(add(&given(&["analyts"], &[], false)).is_err(), "the configuration beside the users file is found");
+        assert_eq!(add(&given(&["analyst"], &["region=EU"], false)).unwrap(), "");
+        assert!(UsersFile::load(&file).unwrap().principal("ana").unwrap().roles().contains("analyst"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(in crate::identity) struct User {
     /// PHC text, `$argon2id$v=19$…`, checked to be readable.
     pub(in crate::identity) hash: String,
     pub(in crate::identity) principal: Principal,
+    place: Place,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +108,8 @@ impl UsersFile {
             }
             let attributes = user.attributes.into_iter().map(|(key, value)| (key, value.into())).collect();
             let principal = Principal::new(name.clone(), roles, attributes);
-            users.insert(name, User { hash, principal });
+            let place = Place::at_offset(file, text, start);
+            users.insert(name, User { hash, principal, place });
         }
         Ok(Self { users })
     }
@@ -115,6 +117,27 @@ impl UsersFile {
     /// Who this user would be after a login; for offline evaluation (`check`, tests of policies).
     pub fn principal(&self, name: &str) -> Option<Principal> {
         self.user(name).map(|user| user.principal.clone())
+    }
+
+    /// Where the file describes a user.
+    pub fn place(&self, name: &str) -> Option<&Place> {
+        self.user(name).map(|user| &user.place)
+    }
+
+    /// The same users without the roles and attributes that `role` and `attribute` refuse.
+    #[must_use]
+    pub fn limited(
+        mut self,
+        role: impl Fn(&RoleName) -> bool,
+        attribute: impl Fn(&str, &AttributeValue) -> bool,
+    ) -> Self {
+        for user in self.users.values_mut() {
+            let roles = user.principal.roles().iter().filter(|name| role(name)).cloned().collect();
+            let attributes = user.principal.attributes().iter().filter(|(name, value)| attribute(name, value));
+            let attributes = attributes.map(|(name, value)| (name.clone(), value.clone())).collect();
+            user.principal = Principal::new(user.principal.name().clone(), roles, attributes);
+        }
+        self
     }
 
     /// All names, sorted.

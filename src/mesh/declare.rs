@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use super::{AttributeDeclaration, AttributeType, Domain, Mesh};
+use super::{AttributeDeclaration, AttributeType, Domain, GovernanceRule, Mesh};
 use crate::contract::locate::{At, Node, parse};
 use crate::contract::shape::{Expect, Findings, Shape, key, quote, required, walk};
 use crate::contract::{SUPPORT, support_channels};
@@ -21,6 +21,7 @@ static MESH: Shape = Shape {
         key("defaultClassification", Expect::Text),
         key("principal_attributes", Expect::Any),
         key("purposes", Expect::List(&Expect::Text)),
+        key("governance", Expect::Word(&["required", "optional"])),
     ]],
 };
 
@@ -59,10 +60,22 @@ pub fn mesh(text: &str, file: &str) -> Result<Mesh, Vec<Diagnostic>> {
     let tags = names(&tree, "tags", &mut findings).into_iter().collect::<BTreeSet<_>>();
     let principal_attributes = attributes(&tree, &mut findings);
     let purposes = tree.get("purposes").map(|_| names(&tree, "purposes", &mut findings).into_iter().collect());
+    let governance = match tree.get("governance") {
+        Some(node) if node.text() == Some("required") => GovernanceRule::Required(node.at.place(file)),
+        Some(_) => GovernanceRule::Optional,
+        None => GovernanceRule::Unstated,
+    };
     match default {
-        Some(default_classification) if !findings.has_errors() => {
-            Ok(Mesh { name, roles, tags, classifications, default_classification, principal_attributes, purposes })
-        }
+        Some(default_classification) if !findings.has_errors() => Ok(Mesh {
+            name,
+            roles,
+            tags,
+            classifications,
+            default_classification,
+            principal_attributes,
+            purposes,
+            governance,
+        }),
         _ => Err(findings.list),
     }
 }

@@ -1,8 +1,10 @@
 //! The text of `catalogs/`, read once so that one load sees one state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::disk::DiskTree;
+use super::walk::walk;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// Relative path with `/` → text. Only `.yaml`, `.yml` and `.cedar` files are kept.
@@ -11,11 +13,19 @@ pub struct Files {
     /// What findings put before a relative path, so that places can be clicked; empty in tests.
     pub root: String,
     pub texts: BTreeMap<String, String>,
-    /// Relative path → why its text is not there: not UTF-8, too large, not permitted. Each takes out what it would have said.
+    /// Relative path of a file, folder or link → why its text is not there: not UTF-8, a link that leads nowhere, not permitted. Each
+    /// takes out what it may have said.
     pub unreadable: BTreeMap<String, String>,
+    /// Files that were most likely meant to be read: among policies `pii.cedar.txt` and `.pii.cedar`, among domains `sales`.
+    pub skipped: BTreeSet<String>,
 }
 
-const MAX_FILE_BYTES: u64 = 4 << 20;
+/// The folder of policies that speak of all domains.
+pub(crate) const GOVERNANCE: &str = "governance";
+
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
+
+const ENDINGS: [&str; 3] = [".yaml", ".yml", ".cedar"];
 
 /// Why a catalog file of this size is not read, if it is not.
 pub(crate) fn oversized(bytes: u64) -> Option<String> {
@@ -27,12 +37,24 @@ pub(crate) fn text(bytes: Vec<u8>) -> std::result::Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
-/// True for the names of files that belong to a mesh; a name that begins with a dot hides a file or all in a folder.
-pub(crate) fn is_catalog_file(name: &str) -> bool {
-    !is_hidden(name) && [".yaml", ".yml", ".cedar"].iter().any(|ending| name.ends_with(ending))
+/// True for the names and paths of files that belong to a mesh.
+pub(crate) fn is_catalog_file(path: &str) -> bool {
+    ENDINGS.iter().any(|ending| path.ends_with(ending))
 }
 
-/// True for names of files and folders that are passed over.
+/// The same for endings in any case: what is named so was meant to be read.
+pub(crate) fn has_catalog_ending(path: &str) -> bool {
+    is_catalog_file(&path.to_ascii_lowercase())
+}
+
+/// True where policies may have stood in what cannot be read at this path. Below a domain a file that ends in `.yaml` has none.
+pub(crate) fn may_carry_policy(path: &str) -> bool {
+    let top = path.split('/').next().unwrap_or_default();
+    let lower = path.to_ascii_lowercase();
+    top.eq_ignore_ascii_case(GOVERNANCE) || ![".yaml", ".yml"].iter().any(|ending| lower.ends_with(ending))
+}
+
+/// True for names that hide a file, or a folder with all that lies in it.
 pub(crate) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
@@ -43,11 +65,11 @@ pub(crate) fn is_test(path: &str) -> bool {
 }
 
 impl Files {
-    /// Reads a folder. Hidden files, links that leave the folder and other endings are passed over.
+    /// Reads a folder by the rules of `mesh::walk`.
     ///
     /// # Errors
-    /// `NotFound` when the folder is missing, `Invalid` for a folder that cannot be listed. A single file that cannot be read
-    /// is kept in `unreadable`.
+    /// `NotFound` when the folder is missing, `Invalid` where it cannot be listed. What cannot be read below it is kept in
+    /// `unreadable`.
     pub fn read(root: &Path) -> Result<Self> {
         if !root.is_dir() {
             return Err(Diagnostic::error(
@@ -57,7 +79,11 @@ impl Files {
             .hint("name the folder that holds `mesh.yaml`"));
         }
         let mut files = Self { root: root.display().to_string(), ..Self::default() };
-        files.walk(root, root)?;
+        let read = DiskTree::open(root).map_err(|error| error.to_string()).and_then(|tree| walk(&tree, &mut files));
+        read.map_err(|why| {
+            Diagnostic::error(Kind::Invalid, format!("cannot read `{}`: {why}", root.display()))
+                .hint("the gateway must be allowed to list the catalog folder")
+        })?;
         Ok(files)
     }
 
@@ -74,52 +100,12 @@ impl Files {
     pub(crate) fn unreadable(&self, relative: &str) -> Option<Diagnostic> {
         let why = self.unreadable.get(relative)?;
         let place = crate::diagnostic::Place { file: self.display(relative), line: 1, column: 1 };
+        let what = if has_catalog_ending(relative) { "file" } else { "entry" };
         Some(
-            Diagnostic::error(Kind::Invalid, format!("the file cannot be read: {why}"))
+            Diagnostic::error(Kind::Invalid, format!("the {what} cannot be read: {why}"))
                 .hint("a catalog file is UTF-8 text of at most 4 MiB")
+                .hint("it is a regular file that ends in `.cedar`, `.yaml` or `.yml`; links stay inside the catalog folder")
                 .at(place),
         )
     }
-
-    fn walk(&mut self, root: &Path, folder: &Path) -> Result<()> {
-        let fail = |path: &Path, error: &dyn std::fmt::Display| {
-            Diagnostic::error(Kind::Invalid, format!("cannot read `{}`: {error}", path.display()))
-                .hint("the catalog folder holds text in UTF-8 that the gateway may read, each file below 4 MiB")
-        };
-        let mut entries: Vec<_> = std::fs::read_dir(folder)
-            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-            .map_err(|error| fail(folder, &error))?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let kind = entry.file_type().map_err(|error| fail(&path, &error))?;
-            if is_hidden(&name) || kind.is_symlink() {
-                continue;
-            }
-            if kind.is_dir() {
-                self.walk(root, &path)?;
-                continue;
-            }
-            // A pipe would be waited for.
-            if !is_catalog_file(&name) || !kind.is_file() {
-                continue;
-            }
-            let relative = path.strip_prefix(root).map_err(|error| fail(&path, &error))?;
-            let key = relative.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-            match read_text(&path) {
-                Ok(text) => self.texts.insert(key, text),
-                Err(why) => self.unreadable.insert(key, why),
-            };
-        }
-        Ok(())
-    }
-}
-
-fn read_text(path: &Path) -> std::result::Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if let Some(why) = oversized(size) {
-        return Err(why);
-    }
-    text(std::fs::read(path).map_err(|error| error.to_string())?)
 }

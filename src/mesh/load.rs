@@ -6,19 +6,17 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::conflict::{self, Candidate};
-use super::files::is_test;
-use super::{Domain, Files, Mesh, Product, ProductFault, Snapshot, declare, reference, table};
+use super::files::{GOVERNANCE, has_catalog_ending, is_test, may_carry_policy};
+use super::{Domain, Files, Mesh, Product, ProductFault, Snapshot, declare, governance, reference, table};
 use crate::contract::{Words, check};
 use crate::diagnostic::{Diagnostic, Kind, Severity};
 use crate::name::{DomainName, QualifiedProduct};
 
-/// The folder of policies that speak of all domains.
-const GOVERNANCE: &str = "governance";
-
 /// Checks everything. A broken contract takes out its own product, a broken `domain.yaml` its domain.
 ///
 /// # Errors
-/// Only where `mesh.yaml` is missing or has an error: every other file leans on the words it declares.
+/// Only where `mesh.yaml` is missing or has an error, since every other file leans on the words it declares, and where it requires
+/// governance policies that are not there.
 pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
     if let Some(finding) = files.unreadable("mesh.yaml") {
         return Err(vec![finding]);
@@ -29,17 +27,22 @@ pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
         } else {
             format!("there is no `mesh.yaml` in `{}`", files.root)
         };
-        return Err(vec![
-            Diagnostic::error(Kind::NotFound, message)
-                .hint("name the folder that holds it; docs/CONTRACTS.md shows the smallest one"),
-        ]);
+        let missing = Diagnostic::error(Kind::NotFound, message)
+            .hint("name the folder that holds it; docs/CONTRACTS.md shows the smallest one");
+        let near = files.unreadable.keys().filter(|path| !path.contains('/'));
+        return Err([missing].into_iter().chain(near.filter_map(|path| files.unreadable(path))).collect());
     };
     let mesh = declare::mesh(text, &files.display("mesh.yaml"))?;
+    governance::require(files, &mesh)?;
     let mut findings = Vec::new();
     let mut faults = Vec::new();
     let mut domains = BTreeMap::new();
     let mut candidates = Vec::new();
     for folder in folders(files) {
+        if let Some(why) = files.unreadable.get(folder) {
+            faults.extend(folder.parse().ok().map(|domain| unread_folder(files, domain, folder, why)));
+            continue;
+        }
         let Ok(name) = folder.parse::<DomainName>().map_err(|error| {
             let first =
                 files.texts.keys().chain(files.unreadable.keys()).find(|path| path.starts_with(&format!("{folder}/")));
@@ -55,7 +58,7 @@ pub fn load(files: &Files) -> Result<Snapshot, Vec<Diagnostic>> {
     }
     stray_files(files, &mut findings);
     // Policies are told by the policy store, which denies what they may have been about.
-    let others = files.unreadable.keys().filter(|path| !is_policy(path) && !is_domain_file(path));
+    let others = files.unreadable.keys().filter(|path| !may_carry_policy(path) && !is_domain_file(path));
     findings.extend(others.filter_map(|path| files.unreadable(path)));
     let candidates = conflict::settle(candidates, &mut faults, &mut findings);
     let (tables, products) = register(&candidates, &mut findings);
@@ -80,11 +83,19 @@ fn register(
     (table::register(&products, candidates, findings), products)
 }
 
-/// First path components that hold YAML or policies.
+/// First path components that hold YAML or policies, or might.
 fn folders(files: &Files) -> BTreeSet<&str> {
     let paths = files.texts.keys().chain(files.unreadable.keys());
     let first = paths.filter_map(|path| path.split_once('/').map(|(folder, _)| folder));
-    first.filter(|folder| *folder != GOVERNANCE).collect()
+    let unread = files.unreadable.keys().map(String::as_str);
+    let unread = unread.filter(|path| !path.contains('/') && !has_catalog_ending(path));
+    first.chain(unread).filter(|folder| !folder.eq_ignore_ascii_case(GOVERNANCE)).collect()
+}
+
+/// What stands for the products of a folder that cannot be read: nobody knows which they are.
+fn unread_folder(files: &Files, domain: DomainName, path: &str, why: &str) -> ProductFault {
+    let product = path.rsplit('/').next().unwrap_or(path).to_owned();
+    ProductFault { domain, product, file: files.display(path), why: format!("the folder cannot be read: {why}") }
 }
 
 fn load_domain(files: &Files, name: &DomainName, findings: &mut Vec<Diagnostic>) -> Option<Domain> {
@@ -145,7 +156,11 @@ fn load_contracts(
         }
     }
     for (path, why) in files.unreadable.iter().filter(|(path, _)| path.starts_with(&prefix)) {
-        let Some(stem) = contract_stem(path) else { continue };
+        if !has_catalog_ending(path) {
+            faults.push(unread_folder(files, domain.clone(), path, why));
+        }
+        let lower = path.to_ascii_lowercase();
+        let Some(stem) = contract_stem(&lower) else { continue };
         let why = format!("the file cannot be read: {why}");
         faults.push(ProductFault { domain: domain.clone(), product: stem.to_owned(), file: files.display(path), why });
     }
@@ -178,7 +193,7 @@ fn contract_stem(path: &str) -> Option<&str> {
     name.strip_suffix(".odcs.yaml").or_else(|| name.strip_suffix(".odcs.yml"))
 }
 
-fn is_policy(path: &str) -> bool {
+pub(super) fn is_policy(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, ending)| ending == "cedar")
 }
 
@@ -186,29 +201,34 @@ fn is_policy(path: &str) -> bool {
 fn stray_files(files: &Files, findings: &mut Vec<Diagnostic>) {
     for path in files.texts.keys() {
         let known = path == "mesh.yaml"
-            || path.starts_with("governance/")
             || is_policy(path)
-            || path.contains("/policies/")
             || is_test(path)
             || [".odps.yaml", ".odps.yml"].iter().any(|ending| path.ends_with(ending))
             || contract_stem(path).is_some() && path.contains('/')
             || is_domain_file(path);
         if !known {
-            findings.push(
-                Diagnostic::warning(Kind::Invalid, format!("`{path}` is not read"))
-                    .hint("contracts lie in a domain's folder and end in `.odcs.yaml`; a domain is described by `domain.yaml`")
-                    .at(declare::start(&files.display(path))),
-            );
+            let hint =
+                "contracts lie in a domain's folder and end in `.odcs.yaml`; a domain is described by `domain.yaml`";
+            findings.push(not_read(files, path, hint));
         }
     }
+    let hint =
+        "a policy ends in `.cedar`, its tests in `.test.yaml`, neither name begins with a dot; a domain is a folder";
+    findings.extend(files.skipped.iter().map(|path| not_read(files, path, hint)));
+}
+
+fn not_read(files: &Files, path: &str, hint: &str) -> Diagnostic {
+    Diagnostic::warning(Kind::Invalid, format!("`{path}` is not read"))
+        .hint(hint)
+        .at(declare::start(&files.display(path)))
 }
 
 /// SHA-256 over paths and texts, each with its length so that no two sets of files run together.
 fn digest(files: &Files) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for (path, text) in
-        files.texts.iter().chain(&files.unreadable).filter(|(path, _)| !is_policy(path) && !is_test(path))
-    {
+    let texts = files.texts.iter().filter(|(path, _)| !is_policy(path));
+    let unreadable = files.unreadable.iter().filter(|(path, _)| !may_carry_policy(path));
+    for (path, text) in texts.chain(unreadable).filter(|(path, _)| !is_test(path)) {
         for part in [path, text] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part.as_bytes());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::{Contract, Dataset, SupportChannel};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{Classification, DomainName, Purpose, QualifiedProduct, QualifiedTable, RoleName, Tag};
 
 /// `mesh.yaml`.
@@ -21,6 +21,18 @@ pub struct Mesh {
     pub principal_attributes: BTreeMap<String, AttributeDeclaration>,
     /// What sessions may say they are for; any text where `mesh.yaml` lists none.
     pub purposes: Option<BTreeSet<Purpose>>,
+    /// Whether the mesh may be served without governance policies.
+    pub governance: GovernanceRule,
+}
+
+/// What `mesh.yaml` says of a mesh without governance policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GovernanceRule {
+    /// Nothing: it is served with a warning.
+    Unstated,
+    Optional,
+    /// It must not be served; the place is where that is said.
+    Required(Place),
 }
 
 /// One entry of `principal_attributes`: `region?: String`.

@@ -19,7 +19,7 @@ use super::store::{PolicyStore, Refusal};
 use super::validate::validate;
 use super::vocabulary::Vocabulary;
 use crate::diagnostic::{Diagnostic, Kind, Place};
-use crate::mesh::{Files, Snapshot};
+use crate::mesh::{Files, Snapshot, files};
 
 pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
     let mut loader = Loader {
@@ -46,7 +46,7 @@ pub(super) fn load(files: &Files, snapshot: &Snapshot) -> PolicyStore {
         }
         loader.file(path, text);
     }
-    for (path, why) in files.unreadable.iter().filter(|(path, _)| is_policy(path)) {
+    for (path, why) in files.unreadable.iter().filter(|(path, _)| files::may_carry_policy(path)) {
         for part in [path, why] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
@@ -118,6 +118,16 @@ fn home(path: &str) -> Home {
     }
 }
 
+/// The same for what cannot be read, which may be a whole folder.
+fn home_of_unreadable(path: &str) -> Home {
+    match path.split_once('/') {
+        None if path.eq_ignore_ascii_case(files::GOVERNANCE) => Home::Governance,
+        None if files::has_catalog_ending(path) => Home::Elsewhere(None),
+        None => Home::Elsewhere(Some(path.to_owned())),
+        Some(_) => home(path),
+    }
+}
+
 impl Loader<'_> {
     fn file(&mut self, path: &str, text: &str) {
         let display = self.files.display(path);
@@ -150,11 +160,11 @@ impl Loader<'_> {
         }
     }
 
-    /// A file without text may have said anything that its place allows, as one that does not parse.
+    /// A file, folder or link without text may have said anything that its place allows, as a file that does not parse.
     fn unreadable(&mut self, path: &str) {
         let display = self.files.display(path);
         self.findings.extend(self.files.unreadable(path));
-        let domain = match home(path) {
+        let domain = match home_of_unreadable(path) {
             Home::Governance => {
                 self.refuses_to_serve = true;
                 None

@@ -49,7 +49,7 @@ pub use decision::{Clause, ColumnRules, Decision, Exposed, Rule};
 pub use document::STACK_BYTES;
 pub use mask::{Mask, Revealing};
 pub(crate) use principals::PRINCIPAL;
-pub use principals::{Described, Principals};
+pub use principals::{Described, Principals, declares_attribute};
 pub use readable::Readable;
 pub use stated::{StatedCondition, StatedPolicy};
 pub use store::PolicyStore;

@@ -52,7 +52,7 @@ impl Principals {
             ]
         })?;
         if path.extension().is_some_and(|ending| ending == "toml") {
-            return Self::from_users(&text, &file).map_err(|finding| vec![finding]);
+            return UsersFile::parse(&text, &file).map(|users| Self::of_users(&users)).map_err(|finding| vec![finding]);
         }
         Self::parse(&text, &file)
     }
@@ -87,18 +87,18 @@ impl Principals {
         Self(read.collect())
     }
 
-    fn from_users(text: &str, file: &str) -> Result<Self, Diagnostic> {
-        let users = UsersFile::parse(text, file)?;
-        let place = Place { file: file.to_owned(), line: 1, column: 1 };
+    /// The users of a file, as they would be after a login.
+    pub fn of_users(users: &UsersFile) -> Self {
         let described = users.names().filter_map(|name| {
             let principal = users.principal(name.as_str())?;
+            let place = users.place(name.as_str())?;
             let roles = principal.roles().iter().map(|role| Word::Role(role.to_string()));
             let attributes = principal.attributes().keys().map(|name| Word::Attribute(name.clone()));
             let words = roles.chain(attributes).map(|word| (word, place.clone())).collect();
             let described = Described { principal, purpose: String::new(), place: place.clone(), words };
             Some((name.to_string(), described))
         });
-        Ok(Self(described.collect()))
+        Self(described.collect())
     }
 
     /// What no mesh of these knows: roles, attributes, attributes of another type. Of two meshes (before and after a
@@ -271,6 +271,11 @@ fn attribute(node: &Node) -> Option<AttributeValue> {
         }
         Value::Null | Value::Number(_) | Value::Map(_) => return None,
     })
+}
+
+/// True where the mesh declares the attribute, and with the type of this value.
+pub fn declares_attribute(mesh: &Mesh, name: &str, value: &AttributeValue) -> bool {
+    mesh.principal_attributes.get(name).is_some_and(|declared| is_of(value, declared.kind))
 }
 
 fn is_of(value: &AttributeValue, kind: AttributeType) -> bool {

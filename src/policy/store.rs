@@ -112,7 +112,7 @@ impl PolicyStore {
         &self.findings
     }
 
-    /// A governance file does not parse: the mesh must not be served.
+    /// A governance file cannot be read or does not parse: the mesh must not be served.
     pub fn refuses_to_serve(&self) -> bool {
         self.refuses_to_serve
     }

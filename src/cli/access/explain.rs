@@ -72,7 +72,7 @@ async fn answer(args: &Args, question: &str) -> Result<Vec<RecordBatch>> {
     let (files, snapshot) = mesh_of(&args.catalogs)?;
     let (principal, stated) = match &args.principals {
         Some(file) => on_paper(file, &args.who, &snapshot.mesh)?,
-        None => (user(&args.users, &args.who)?, String::new()),
+        None => (user(&args.users, &args.who, &snapshot.mesh)?, String::new()),
     };
     let sessions = sessions(&args.catalogs, &files, snapshot)?;
     let session = sessions.open_for(principal, args.purpose.as_ref().unwrap_or(&stated))?;
@@ -81,12 +81,17 @@ async fn answer(args: &Args, question: &str) -> Result<Vec<RecordBatch>> {
     batches.map_ok(Egress::into_inner).try_collect().await
 }
 
-/// Who this would be after a login.
-fn user(users: &Path, name: &str) -> Result<Principal> {
-    UsersFile::load(users)?.principal(name).ok_or_else(|| {
+/// Who this would be after a login; roles and attributes that the mesh does not know are warned of, as at the start of a gateway.
+fn user(users: &Path, name: &str, mesh: &Mesh) -> Result<Principal> {
+    let known = Principals::of_users(&UsersFile::load(users)?);
+    let found = known.get(name).ok_or_else(|| {
         Diagnostic::error(Kind::NotFound, format!("`{}` has no user `{name}`", users.display()))
             .hint(format!("`meshgate user list --users {}` lists them", users.display()))
-    })
+    })?;
+    for finding in found.check(&[mesh]) {
+        complain(&render_human(&Diagnostic { severity: Severity::Warning, ..finding }));
+    }
+    Ok(found.principal.clone())
 }
 
 /// A principal of a principals file, and what their session says it is for.

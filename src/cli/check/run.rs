@@ -8,7 +8,7 @@ use super::report::{Format, Report, Tests};
 use super::suite::{self, Bench};
 use super::{coverage, mutants, people};
 use crate::diagnostic::{Diagnostic, Kind, Severity};
-use crate::mesh::{Files, load};
+use crate::mesh::{Files, load, missing_governance};
 use crate::policy::{PolicyStore, Principals};
 use crate::telemetry::Clock;
 
@@ -59,6 +59,7 @@ async fn fill(args: &Args, report: &mut Report) -> Result<(), Vec<Diagnostic>> {
     let snapshot = Arc::new(load(&files)?);
     report.products = snapshot.products.len() + snapshot.faults.len();
     report.findings.extend(snapshot.findings.iter().cloned());
+    report.findings.extend(missing_governance(&files, &snapshot.mesh));
     let policies = PolicyStore::load(&files, &snapshot);
     report.findings.extend(policies.findings().iter().cloned());
     report.findings.extend(policies.dead(&snapshot));

@@ -7,7 +7,7 @@ use super::run::{Args, answer};
 
 const MESH: (&str, &str) = (
     "mesh.yaml",
-    "roles: [analyst, auditor]\ntags: [pii]\nclassifications: [public, internal]\n\
+    "governance: optional\nroles: [analyst, auditor]\ntags: [pii]\nclassifications: [public, internal]\n\
      principal_attributes: { region?: String, clearance?: Long }\n",
 );
 const DOMAIN: (&str, &str) = ("sales/domain.yaml", "name: sales\nowner: { team: Sales }\n");
@@ -98,6 +98,14 @@ fn the_exit_code_follows_the_errors() {
     assert!(text.starts_with("catalogs/notes.yaml:1:1: warning: `notes.yaml` is not read\n  hint: "), "{text}");
     assert!(text.ends_with("0 products, 0 errors, 1 warning"), "{text}");
     assert_eq!(check_with(&[MESH, ("notes.yaml", "a: 1\n")], &With { strict: true, ..With::default() }).0, 1);
+    let unstated = ("mesh.yaml", &*MESH.1.replace("governance: optional\n", ""));
+    let (code, text) = check(&[unstated]);
+    assert!(code == 0 && text.starts_with("warning: the mesh has no policy in `catalogs/governance`\n"), "{text}");
+    assert!(!check(&[unstated, PII]).1.contains("the mesh has no policy in"));
+    let required = ("mesh.yaml", &*MESH.1.replace("optional", "required"));
+    let (code, text) = check(&[required]);
+    let refused = "catalogs/mesh.yaml:1:13: error: the mesh requires policies in `catalogs/governance`, but has none\n";
+    assert!(code == 1 && text.starts_with(refused), "{text}");
     let broken = ("governance/a.cedar", "@id(\"a\")\npermit (principal in Role::\"nobody\", action, resource);\n");
     let (code, text) = check(&[MESH, broken]);
     assert_eq!(code, 1, "{text}");

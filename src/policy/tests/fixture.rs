@@ -9,7 +9,8 @@ use crate::contract::{Column, Contract, Dataset, Format, Location, Server, Statu
 use crate::diagnostic::render_all;
 use crate::identity::{AttributeValue, Principal};
 use crate::mesh::{
-    AttributeDeclaration, AttributeType, Domain, Files, Mesh, Product, ProductFault, Snapshot, TableEntry,
+    AttributeDeclaration, AttributeType, Domain, Files, GovernanceRule, Mesh, Product, ProductFault, Snapshot,
+    TableEntry,
 };
 use crate::name::{QualifiedProduct, QualifiedTable};
 use crate::policy::{Clause, Condition, Decision, PolicyStore};
@@ -137,6 +138,7 @@ pub fn mesh(products: Vec<Arc<Product>>) -> Snapshot {
                 ("staff".to_owned(), attribute(AttributeType::Bool)),
             ]),
             purposes: None,
+            governance: GovernanceRule::Optional,
         },
         domains,
         products,

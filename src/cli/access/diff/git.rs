@@ -4,8 +4,10 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::tree::GitTree;
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::mesh::{Files, files};
+use crate::mesh::Files;
+use crate::mesh::walk::walk;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 /// A folder of contracts and policies is far below this.
@@ -28,33 +30,33 @@ pub fn read(revision: &str, path: &str, label: &str) -> Result<Files> {
     if !listed.done {
         return Err(failed("ls-tree", &listed));
     }
-    let mut files = Files { root: label.to_owned(), ..Files::default() };
-    let mut wanted = Vec::new();
-    for entry in listed.out.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
-        match entry_of(entry) {
-            Some(Entry::Blob { id, path }) => wanted.push((id, path)),
-            Some(Entry::Unreadable { path, why }) => _ = files.unreadable.insert(path, why),
-            None => {}
-        }
+    let mut tree = GitTree::parse(&listed.out);
+    for wanted in [GitTree::links, GitTree::candidates] {
+        let ids = wanted(&tree);
+        know(&mut tree, ids, label)?;
     }
+    let mut files = Files { root: label.to_owned(), ..Files::default() };
+    walk(&tree, &mut files).map_err(|why| Diagnostic::error(Kind::Invalid, format!("cannot read `{label}`: {why}")))?;
+    Ok(files)
+}
+
+/// Reads blobs in one go.
+fn know(tree: &mut GitTree, wanted: Vec<String>, label: &str) -> Result<()> {
     if wanted.len() > MAX_FILES {
         return Err(Diagnostic::error(Kind::Exhausted, format!("`{label}` has more than {MAX_FILES} catalog files")));
     }
-    let ids: String = wanted.iter().flat_map(|(id, _)| [id.as_str(), "\n"]).collect();
+    let ids: String = wanted.iter().flat_map(|id| [id.as_str(), "\n"]).collect();
     let blobs = git(&["cat-file", "--batch"], ids.as_bytes())?;
     if !blobs.done {
         return Err(failed("cat-file", &blobs));
     }
     let mut rest = blobs.out.as_slice();
-    for (id, path) in wanted {
-        let (blob, after) = blob(rest, &id).ok_or_else(|| failed("cat-file", &blobs))?;
+    for id in wanted {
+        let (bytes, after) = blob(rest, &id).ok_or_else(|| failed("cat-file", &blobs))?;
+        tree.know(id, bytes.to_vec());
         rest = after;
-        match files::text(blob.to_vec()) {
-            Ok(text) => _ = files.texts.insert(path, text),
-            Err(why) => _ = files.unreadable.insert(path, why),
-        }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// The commit that a name stands for, as an id; nothing that a name holds reaches a further command.
@@ -79,28 +81,6 @@ fn commit(revision: &str) -> Result<String> {
     }
     // A name that stands for nothing is refused in silence: what git says is of another kind.
     if found.error.trim().is_empty() { Err(missing()) } else { Err(failed("rev-parse", &found)) }
-}
-
-enum Entry {
-    Blob { id: String, path: String },
-    Unreadable { path: String, why: String },
-}
-
-/// `mode type id size<TAB>path`; nothing for what a folder would pass over too: hidden files, links, other endings.
-fn entry_of(entry: &[u8]) -> Option<Entry> {
-    let text = String::from_utf8_lossy(entry);
-    let (head, path) = text.split_once('\t')?;
-    let mut head = head.split_whitespace();
-    let (mode, kind, id, size) = (head.next()?, head.next()?, head.next()?, head.next()?);
-    let name = path.rsplit('/').next()?;
-    if kind != "blob" || mode == "120000" || path.split('/').any(files::is_hidden) || !files::is_catalog_file(name) {
-        return None;
-    }
-    let path = path.to_owned();
-    if let Some(why) = files::oversized(size.parse().unwrap_or(u64::MAX)) {
-        return Some(Entry::Unreadable { path, why });
-    }
-    Some(Entry::Blob { id: id.to_owned(), path })
 }
 
 /// The next object of `cat-file --batch`: `id blob size`, the bytes, a line end.
