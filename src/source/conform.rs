@@ -4,15 +4,17 @@
 //! in any layout. Two liberties are taken because common writers leave no choice: nanoseconds become microseconds (pandas and Spark
 //! write nanoseconds whatever they were given), and a timestamp without a zone is read as UTC.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use datafusion::common::{Column as ColumnRef, ScalarValue};
 use datafusion::functions::core::expr_fn::{get_field, named_struct};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast, lit, try_cast, when};
 
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::name::{ColumnName, ColumnPath};
 
 /// The type that the contract promises, under the names that the source uses.
 pub(super) fn source_type(column: &Column) -> DataType {
@@ -30,12 +32,12 @@ pub(super) fn promised_type(column: &Column) -> DataType {
     DataType::Struct(column.fields.iter().map(|f| Field::new(f.name.as_str(), promised_type(f), true)).collect())
 }
 
-/// Checks what was found in `place` without reading rows.
+/// Checks what was found of a column in `place` without reading rows.
 ///
 /// # Errors
 /// `Invalid`, naming the place, the column, the type found and the type promised.
-pub(super) fn check<'a>(place: &str, found: &Schema, columns: impl IntoIterator<Item = &'a Column>) -> Result<()> {
-    columns.into_iter().try_for_each(|column| check_column(place, "", found.fields(), column))
+pub(super) fn check(place: &str, found: &Schema, column: &Column) -> Result<()> {
+    check_column(place, "", found.fields(), column)
 }
 
 fn check_column(place: &str, above: &str, found: &Fields, column: &Column) -> Result<()> {
@@ -178,21 +180,76 @@ pub(super) fn type_name(t: &DataType) -> String {
     }
 }
 
-/// Projects `source` to the contract's columns, in their order, under their names, in their types, followed by `markers` as they are.
-pub(super) fn project<'a>(
+/// Columns that the files do not hold as promised, by the first of them that does not.
+pub(super) type Unreadable = BTreeMap<ColumnName, Diagnostic>;
+
+/// A plan in the contract's names and types, and what it cannot show.
+pub(super) struct Conformed {
+    pub plan: LogicalPlan,
+    /// The marker of every leaf whose values may be lost.
+    pub drift: BTreeMap<ColumnPath, String>,
+    pub unreadable: Unreadable,
+}
+
+/// No column can be called like this: names have no dots.
+pub(super) fn marker(path: &ColumnPath) -> String {
+    format!("drift.{path}")
+}
+
+/// A product of which no column is as promised is not the product that was promised.
+///
+/// # Errors
+/// Why the first of `columns` is unreadable, where all are.
+pub(super) fn some_readable<'a>(columns: impl IntoIterator<Item = &'a Column>, unreadable: &Unreadable) -> Result<()> {
+    let mut faults = Vec::new();
+    for column in columns {
+        match unreadable.get(&column.name) {
+            Some(why) => faults.push(why),
+            None => return Ok(()),
+        }
+    }
+    faults.first().map_or(Ok(()), |why| Err((*why).clone()))
+}
+
+/// Projects `source` to the contract's columns, in their order, under their names, in their types, followed by markers. `markers` are
+/// those of readable columns, with their expressions; an unreadable column is NULL, and what policies read of it is marked.
+pub(super) fn project(
     source: Arc<dyn TableSource>,
-    columns: impl IntoIterator<Item = &'a Column>,
-    markers: impl IntoIterator<Item = &'a String>,
-) -> datafusion::common::Result<LogicalPlan> {
+    columns: &[Column],
+    markers: Vec<(ColumnPath, Expr)>,
+    unreadable: Unreadable,
+) -> datafusion::common::Result<Conformed> {
     let schema = source.schema();
     let mut output = Vec::new();
+    let lost = columns.iter().filter(|column| unreadable.contains_key(&column.name)).flat_map(Column::leaves);
+    let lost: Vec<(ColumnPath, Expr)> = lost.map(|(path, _)| (path, lit(true))).collect();
     for column in columns {
+        if unreadable.contains_key(&column.name) {
+            output.push(lit(ScalarValue::try_from(&promised_type(column))?).alias(column.name.as_str()));
+            continue;
+        }
         let found = schema.field_with_name(&column.physical_name)?.data_type();
         let value = Expr::Column(ColumnRef::from_name(&column.physical_name));
         output.push(conformed(column, value, found)?.alias(column.name.as_str()));
     }
-    output.extend(markers.into_iter().map(|name| Expr::Column(ColumnRef::from_name(name)).alias(name)));
-    LogicalPlanBuilder::scan("source", source, None)?.project(output)?.build()
+    let mut drift = BTreeMap::new();
+    for (path, expr) in markers.into_iter().chain(lost) {
+        let name = marker(&path);
+        output.push(expr.alias(&name));
+        drift.insert(path, name);
+    }
+    let plan = LogicalPlanBuilder::scan("source", source, None)?.project(output)?.build()?;
+    Ok(Conformed { plan, drift, unreadable })
+}
+
+/// A column of the files, or a marker among them.
+pub(super) fn source_column(name: &str) -> Expr {
+    Expr::Column(ColumnRef::from_name(name))
+}
+
+/// TRUE where bytes are there that are no text.
+pub(super) fn is_no_text(value: Expr) -> Expr {
+    value.clone().is_not_null().and(try_cast(value, DataType::Utf8).is_null())
 }
 
 /// The bare value where nothing is to be done, so that predicates still reach the files.
@@ -200,6 +257,10 @@ fn conformed(column: &Column, value: Expr, found: &DataType) -> datafusion::comm
     let promised = promised_type(column);
     if *found == promised {
         return Ok(value);
+    }
+    // Bytes are read for a text only where one of them was none.
+    if (found, &promised) == (&DataType::Binary, &DataType::Utf8) {
+        return Ok(try_cast(value, promised));
     }
     let (DataType::Struct(fields), false) = (found, column.fields.is_empty()) else {
         return Ok(cast(value, promised));

@@ -3,6 +3,8 @@
 //! Fields are matched to columns by name, in each file for itself. An empty field is NULL, except in a text column, where it is the
 //! empty text: the format cannot tell them apart, and the contract knows which of the two can be meant.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use csv_core::{ReadRecordResult, Reader};
 use futures::StreamExt;
@@ -72,6 +74,12 @@ impl Splitter {
         self.text.get(start..end)
     }
 
+    /// The fields as names.
+    fn names(&self) -> Vec<String> {
+        let names = (0..self.fields).filter_map(|i| self.field(i));
+        names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    }
+
     fn clear(&mut self) {
         (self.length, self.fields, self.overlong) = (0, 0, false);
     }
@@ -85,8 +93,7 @@ pub(super) async fn header(mut bytes: BoxStream<'_, object_store::Result<Bytes>>
         let ended = chunk.is_none();
         let (step, _) = splitter.step(&chunk.unwrap_or_default());
         if ended || matches!(step, Step::Record | Step::End) {
-            let names = (0..splitter.fields).filter_map(|i| splitter.field(i));
-            return Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect());
+            return Ok(splitter.names());
         }
     }
 }
@@ -94,33 +101,46 @@ pub(super) async fn header(mut bytes: BoxStream<'_, object_store::Result<Bytes>>
 /// Records after the header → cells.
 pub(super) struct CsvRecords {
     splitter: Splitter,
-    /// Where in a record each column stands.
-    places: Vec<usize>,
+    columns: Vec<String>,
+    /// The header that the file had when it was looked at.
+    expected: Option<Arc<Vec<String>>>,
+    /// Where in a record each column stands, by the header of the bytes that are read; none before it was read.
+    places: Option<Vec<usize>>,
     width: usize,
-    past_header: bool,
+    foreign: bool,
     cells: Cells,
 }
 
 impl CsvRecords {
-    /// `columns` with their places in a record of `width` fields.
-    pub(super) fn new(columns: Vec<(usize, Column)>, width: usize) -> Self {
-        let cells = Cells::new(columns.iter().map(|(_, column)| column));
-        let places = columns.into_iter().map(|(place, _)| place).collect();
-        Self { splitter: Splitter::new(), places, width, past_header: false, cells }
+    /// Without an expected header every header will do.
+    pub(super) fn new(columns: &[Column], expected: Option<Arc<Vec<String>>>) -> Self {
+        Self {
+            splitter: Splitter::new(),
+            columns: columns.iter().map(|column| column.physical_name.clone()).collect(),
+            expected,
+            places: None,
+            width: 0,
+            foreign: false,
+            cells: Cells::new(columns),
+        }
+    }
+
+    fn header(&mut self) {
+        let names = self.splitter.names();
+        self.foreign = self.expected.as_ref().is_some_and(|expected| **expected != names);
+        let place = |column: &String| names.iter().position(|name| name == column).unwrap_or(usize::MAX);
+        self.places = Some(self.columns.iter().map(place).collect());
+        self.width = names.len();
     }
 
     fn record(&mut self) {
-        if !self.past_header {
-            self.past_header = true;
-            return;
-        }
+        let Some(places) = &self.places else { return self.header() };
         let splitter = &self.splitter;
         self.cells.weigh(splitter.length);
         if splitter.overlong || splitter.fields != self.width {
             self.cells.broken_row();
             return;
         }
-        let places = &self.places;
         self.cells.row(|i, node| {
             let field = places.get(i).and_then(|place| splitter.field(*place));
             node.put(match field.map(std::str::from_utf8) {
@@ -150,7 +170,7 @@ impl Records for CsvRecords {
                 Step::More if bytes.is_empty() => {}
                 Step::More | Step::End => return used,
             }
-            if self.cells.is_full(rows) {
+            if self.foreign || self.cells.is_full(rows) {
                 return used;
             }
         }
@@ -158,5 +178,9 @@ impl Records for CsvRecords {
 
     fn cells(&mut self) -> &mut Cells {
         &mut self.cells
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign
     }
 }

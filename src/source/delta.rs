@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result as PlanResult};
+use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
-use datafusion::physical_plan::ExecutionPlan;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
@@ -15,8 +11,11 @@ use futures::TryStreamExt;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::conform;
+use super::conform::{self, Conformed, Unreadable};
+use super::filtered::Filtered;
 use super::location::Place;
+use super::pinned::Pins;
+use super::watched::is_silent;
 use crate::contract::Dataset;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::engine::PrivateSession;
@@ -27,7 +26,7 @@ pub(super) async fn open(
     dataset: &Dataset,
     session: &PrivateSession,
     known: Option<Known>,
-) -> Result<(LogicalPlan, Known)> {
+) -> Result<(Conformed, Known)> {
     let known = load(place, known).await?;
     let table = &known.table;
     let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
@@ -39,52 +38,26 @@ pub(super) async fn open(
         },
         _ => failed(&error),
     })?;
-    conform::check(&place.relative(&place.folder), &provider.schema(), &dataset.columns)?;
-    let source = provider_as_source(Arc::new(Filtered { table: provider }));
-    let plan = conform::project(source, &dataset.columns, []).map_err(|error| failed(&error))?;
-    Ok((plan, known))
-}
-
-/// A table whose filters are asked again of every row.
-///
-/// The reader promises to apply a filter on partitions itself, but skips only files for which it is FALSE: what is NULL stays, of a
-/// partition or in a filter that names no column.
-#[derive(Debug)]
-struct Filtered {
-    table: Arc<dyn TableProvider>,
-}
-
-#[async_trait::async_trait]
-impl TableProvider for Filtered {
-    fn schema(&self) -> SchemaRef {
-        self.table.schema()
+    let mut unreadable = Unreadable::new();
+    for column in &dataset.columns {
+        if let Err(why) = conform::check(&place.relative(&place.folder), &provider.schema(), column) {
+            unreadable.insert(column.name.clone(), why);
+        }
     }
-
-    fn table_type(&self) -> TableType {
-        self.table.table_type()
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> PlanResult<Vec<TableProviderFilterPushDown>> {
-        use TableProviderFilterPushDown::{Exact, Inexact};
-        let answers = self.table.supports_filters_pushdown(filters)?;
-        Ok(answers.into_iter().map(|answer| if answer == Exact { Inexact } else { answer }).collect())
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.table.scan(state, projection, filters, limit).await
-    }
+    conform::some_readable(&dataset.columns, &unreadable)?;
+    let pins = Arc::clone(&known.pins);
+    let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local");
+    let source = provider_as_source(Arc::new(filtered));
+    let conformed = conform::project(source, &dataset.columns, Vec::new(), unreadable);
+    Ok((conformed.map_err(|error| failed(&error))?, known))
 }
 
 /// A table at a version, and the commit that made it.
 pub(super) struct Known {
     table: DeltaTable,
     commit: Option<ObjectMeta>,
+    /// The data files as reads of any version found them: a log names immutable files.
+    pins: Arc<Pins>,
 }
 
 async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
@@ -92,16 +65,20 @@ async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
         return Err(Diagnostic::error(Kind::Invalid, "the location of a Delta table has a wildcard")
             .hint("name the table's folder, the one that holds `_delta_log`"));
     }
-    let mut table = match known {
+    let (mut table, pins) = match known {
         // Updates only go forward: a table that was written anew would look as if nothing had happened.
-        Some(Known { table, commit: Some(before) }) if newest(place, &table).await.as_ref() == Some(&before) => table,
-        _ => fresh(place),
+        Some(Known { table, commit: Some(before), pins })
+            if !pins.is_outdated() && newest(place, &table).await.as_ref() == Some(&before) =>
+        {
+            (table, pins)
+        }
+        _ => (fresh(place), Arc::default()),
     };
     if let Err(error) = Box::pin(table.load()).await {
         return Err(diagnose(place, &error).await);
     }
     let commit = newest(place, &table).await;
-    Ok(Known { table, commit })
+    Ok(Known { table, commit, pins })
 }
 
 fn fresh(place: &Place) -> DeltaTable {
@@ -115,15 +92,22 @@ fn fresh(place: &Place) -> DeltaTable {
 }
 
 /// Whether the log still ends with the commit that was loaded: one listing from there on, so that a commit is seen by the next query.
-pub(super) async fn is_newest(place: &Place, version: u64, commit: &ObjectMeta) -> bool {
+///
+/// # Errors
+/// `Unavailable` when the store is silent; after any other failure the log is to be loaded again.
+pub(super) async fn is_newest(place: &Place, version: u64, commit: &ObjectMeta) -> Result<bool> {
     let log = place.folder.clone().join("_delta_log");
     // Listings begin behind the key they are given. Version 0 has none before it, and all names begin with a digit.
     let before = log.clone().join(version.checked_sub(1).map_or_else(|| "0".to_owned(), |v| format!("{v:020}.json")));
     let listed: Result<Vec<ObjectMeta>, _> =
         place.placement.store.list_with_offset(Some(&log), &before).try_collect().await;
-    let Ok(listed) = listed else { return false };
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) if is_silent(&error) => return Err(super::files::unreachable(place, &error)),
+        Err(_) => return Ok(false),
+    };
     let commits = listed.iter().filter(|meta| version_of(meta).is_some());
-    commits.eq([commit])
+    Ok(commits.eq([commit]))
 }
 
 /// The version that a commit file makes; none for checkpoints and checksums.
@@ -140,6 +124,16 @@ async fn newest(place: &Place, table: &DeltaTable) -> Option<ObjectMeta> {
 }
 
 impl Known {
+    /// True once a reader found another file than before under a name in the log.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.pins.is_outdated()
+    }
+
+    fn partitions(&self) -> Vec<String> {
+        let snapshot = self.table.snapshot();
+        snapshot.map(|snapshot| snapshot.metadata().partition_columns().to_vec()).unwrap_or_default()
+    }
+
     /// What [`is_newest`] compares with; none where the commit's file was gone when it was loaded.
     pub(super) fn newest(&self) -> Option<(u64, ObjectMeta)> {
         Some((self.table.version()?, self.commit.clone()?))

@@ -1,4 +1,4 @@
-//! The fence around a domain's data: read-only, and nothing outside one prefix.
+//! The fence around a domain's data: read-only, nothing outside one prefix, and no answer that is shorter or longer than it says.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,9 +9,11 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
+
+use super::pinned::broken;
 
 /// Keys stay whole: what is written in a Delta log or a cache key means the same on both sides of the fence.
 #[derive(Debug)]
@@ -53,6 +55,21 @@ impl Fence {
     }
 }
 
+/// A body that ends early, or goes on, is an error at its end: a text that was cut off is a shorter text.
+fn counted(bytes: BoxStream<'static, Result<Bytes>>, key: Path, length: u64) -> BoxStream<'static, Result<Bytes>> {
+    stream::try_unfold((bytes, key, length), |(mut bytes, key, left)| async move {
+        match bytes.next().await.transpose()? {
+            Some(chunk) => match left.checked_sub(chunk.len() as u64) {
+                Some(left) => Ok(Some((chunk, (bytes, key, left)))),
+                None => Err(broken(&key, "more bytes came than the store said")),
+            },
+            None if left == 0 => Ok(None),
+            None => Err(broken(&key, &format!("{left} bytes are missing at its end"))),
+        }
+    })
+    .boxed()
+}
+
 fn outside(key: &Path) -> Error {
     Error::PermissionDenied { path: key.to_string(), source: "it is outside the domain's storage".into() }
 }
@@ -76,12 +93,34 @@ impl fmt::Display for Fence {
 impl ObjectStore for Fence {
     async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
         self.admit(key)?;
-        self.inner.get_opts(key, options).await
+        let (asked, head) = (options.range.clone(), options.head);
+        let found = self.inner.get_opts(key, options).await?;
+        if head {
+            return Ok(found);
+        }
+        let whole = || Ok(0..found.meta.size);
+        let expected = asked.map_or_else(whole, |range| range.as_range(found.meta.size));
+        if expected.as_ref().ok() != Some(&found.range) {
+            return Err(broken(key, &format!("bytes {:?} came where others were asked for", found.range)));
+        }
+        let payload = match found.payload {
+            GetResultPayload::Stream(bytes) => {
+                GetResultPayload::Stream(counted(bytes, key.clone(), found.range.end - found.range.start))
+            }
+            file @ GetResultPayload::File(..) => file,
+        };
+        Ok(GetResult { payload, ..found })
     }
 
     async fn get_ranges(&self, key: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         self.admit(key)?;
-        self.inner.get_ranges(key, ranges).await
+        let found = self.inner.get_ranges(key, ranges).await?;
+        let lengths = found.iter().map(|bytes| bytes.len() as u64);
+        if lengths.eq(ranges.iter().map(|range| range.end - range.start)) {
+            Ok(found)
+        } else {
+            Err(broken(key, "fewer or more bytes came than were asked for"))
+        }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -57,6 +57,16 @@ pub(super) async fn list(place: &Place, endings: &[&str], partitions: &[&Column]
         found.retain(|meta| is_data(place, &meta.location, endings));
     }
     found.sort_by(|a, b| a.location.cmp(&b.location));
+    // A listing in pages, or while a file is replaced, can name a key twice; its rows are there once.
+    found.dedup();
+    let twice = found.windows(2).find_map(|pair| match pair {
+        [one, other] if one.location == other.location => Some(&one.location),
+        _ => None,
+    });
+    if let Some(key) = twice {
+        let what = format!("`{}` was listed twice, and not as the same file", place.relative(key));
+        return Err(Diagnostic::error(Kind::Unavailable, what).hint("ask again: it was replaced while it was listed"));
+    }
     if found.is_empty() {
         let what = match &place.pattern {
             Some(pattern) => format!("no file matches `{pattern}`"),

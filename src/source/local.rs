@@ -11,12 +11,14 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
 /// Keys are paths below the root. A link is followed only where it ends inside the root, and only regular files are read.
 /// Who may write to the folder while it is read could still win a race; such a person can read it anyway.
+///
+/// Entity tags tell when the file's inode was changed, which nobody can set back as the time of its content can be.
 #[derive(Debug, Clone)]
 pub(super) struct Rooted {
     inner: Arc<LocalFileSystem>,
@@ -25,7 +27,8 @@ pub(super) struct Rooted {
 
 /// What is found under a key.
 enum Found {
-    Admitted,
+    /// With the time of the last change of its inode.
+    Admitted(Option<String>),
     Outside,
     Special,
 }
@@ -41,21 +44,21 @@ impl Rooted {
         Ok(Self { inner: Arc::new(inner), root: real })
     }
 
-    async fn admit(&self, key: &Path) -> Result<()> {
+    async fn admit(&self, key: &Path) -> Result<Option<String>> {
         let refuse = |why: &'static str| Err(Error::PermissionDenied { path: key.to_string(), source: why.into() });
         let (path, root) = (self.inner.path_to_filesystem(key)?, self.root.clone());
         // In one piece: each piece waits for a thread.
         let found = tokio::task::spawn_blocking(move || {
             // What is not there is for the store to say.
-            let Ok(real) = path.canonicalize() else { return Found::Admitted };
+            let Ok(real) = path.canonicalize() else { return Found::Admitted(None) };
             match (real.starts_with(&root), std::fs::metadata(&real)) {
                 (false, _) => Found::Outside,
                 (true, Ok(meta)) if !meta.is_file() && !meta.is_dir() => Found::Special,
-                _ => Found::Admitted,
+                (true, meta) => Found::Admitted(meta.ok().map(|meta| changed(&meta))),
             }
         });
         match found.await {
-            Ok(Found::Admitted) => Ok(()),
+            Ok(Found::Admitted(changed)) => Ok(changed),
             Ok(Found::Outside) => refuse("it is a link that leads out of the domain's root"),
             Ok(Found::Special) => refuse("it is not a regular file"),
             Err(source) => Err(Error::JoinError { source }),
@@ -67,10 +70,29 @@ impl Rooted {
         found
             .and_then(move |meta| {
                 let rooted = rooted.clone();
-                async move { rooted.admit(&meta.location).await.map(|()| meta) }
+                async move { rooted.admit(&meta.location).await.map(|changed| stamped(meta, changed)) }
             })
             .boxed()
     }
+}
+
+#[cfg(unix)]
+fn changed(meta: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{:x}.{:x}", meta.ctime(), meta.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn changed(_: &std::fs::Metadata) -> String {
+    String::new()
+}
+
+fn stamped(meta: ObjectMeta, changed: Option<String>) -> ObjectMeta {
+    let e_tag = match (&meta.e_tag, changed) {
+        (Some(tag), Some(changed)) => Some(format!("{tag}-{changed}")),
+        _ => meta.e_tag,
+    };
+    ObjectMeta { e_tag, ..meta }
 }
 
 impl fmt::Display for Rooted {
@@ -84,7 +106,18 @@ impl fmt::Display for Rooted {
 impl ObjectStore for Rooted {
     async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
         self.admit(key).await?;
-        self.inner.get_opts(key, options).await
+        let expected = options.if_match.clone();
+        let mut found = self.inner.get_opts(key, GetOptions { if_match: None, ..options }).await?;
+        if let GetResultPayload::File(file, _) = &found.payload {
+            // Of the open file itself, whatever the name leads to by now. It waits for no disk.
+            found.meta = stamped(found.meta, file.metadata().ok().map(|meta| changed(&meta)));
+        }
+        match expected {
+            Some(expected) if expected != "*" && found.meta.e_tag.as_ref() != Some(&expected) => {
+                Err(Error::Precondition { path: key.to_string(), source: "the file was changed".into() })
+            }
+            _ => Ok(found),
+        }
     }
 
     async fn get_ranges(&self, key: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
@@ -102,10 +135,15 @@ impl ObjectStore for Rooted {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let found = self.inner.list_with_delimiter(prefix).await?;
-        for key in found.objects.iter().map(|meta| &meta.location).chain(&found.common_prefixes) {
+        for key in &found.common_prefixes {
             self.admit(key).await?;
         }
-        Ok(found)
+        let mut objects = Vec::with_capacity(found.objects.len());
+        for meta in found.objects {
+            let changed = self.admit(&meta.location).await?;
+            objects.push(stamped(meta, changed));
+        }
+        Ok(ListResult { objects, ..found })
     }
 
     async fn put_opts(&self, key: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {

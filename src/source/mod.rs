@@ -4,12 +4,17 @@
 //! contract's names and types, in the domain's own fenced session. Nothing above this folder knows the format.
 //! Absent on purpose: principals, policy, SQL text.
 
+mod adapt;
+mod breaker;
 mod cells;
 mod conform;
+mod decoded;
 mod delimited;
 mod delta;
 mod fence;
 mod files;
+mod filtered;
+mod footer;
 mod json;
 mod local;
 mod location;
@@ -17,15 +22,18 @@ mod memory;
 mod parquet;
 mod pinned;
 mod raw;
+mod readers;
 mod sources;
 mod store;
 mod text;
+mod watched;
 
 #[cfg(test)]
 mod tests;
 
 pub use memory::RowsInMemory;
 pub use pinned::Replaced;
-pub use raw::{Open, RawTable};
+pub use raw::{Open, RawTable, Watch};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};
+pub use watched::{Silent, is_silent};

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
-use crate::diagnostic::Result;
+use super::pinned::Pins;
+
+use crate::diagnostic::{Diagnostic, Result};
 use crate::engine::PrivateSession;
 use crate::mesh::TableEntry;
-use crate::name::ColumnPath;
+use crate::name::{ColumnName, ColumnPath};
 
 /// Opens datasets; the gateway's is `Sources`, tests may hand in another.
 #[async_trait::async_trait]
@@ -25,13 +28,65 @@ pub struct RawTable {
     plan: LogicalPlan,
     session: Arc<PrivateSession>,
     drift: BTreeMap<ColumnPath, String>,
+    unreadable: BTreeMap<ColumnName, Diagnostic>,
+    watch: Watch,
+}
+
+/// Looks at the errors of reads, of which some change how the next opening reads.
+#[derive(Clone, Default)]
+pub struct Watch(Option<Arc<Pins>>);
+
+impl Watch {
+    pub(super) fn of(pins: &Arc<Pins>) -> Self {
+        Self(Some(Arc::clone(pins)))
+    }
+
+    /// The error as it is, or [`super::Replaced`] where the next opening reads what this one could not.
+    pub fn review(&self, error: DataFusionError) -> DataFusionError {
+        let is_text = || error.to_string().to_lowercase().contains("utf-8");
+        match self.0.as_ref().filter(|pins| is_text() && pins.distrust()) {
+            Some(pins) => DataFusionError::External(Box::new(pins.reread(&error))),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 impl RawTable {
     /// `drift` names, for every leaf column whose values may fail to convert, the boolean output column that is TRUE in rows where
     /// a value was there and could not be converted (the cell itself is then NULL).
     pub fn new(plan: LogicalPlan, session: Arc<PrivateSession>, drift: BTreeMap<ColumnPath, String>) -> Self {
-        Self { plan, session, drift }
+        Self { plan, session, drift, unreadable: BTreeMap::new(), watch: Watch::default() }
+    }
+
+    /// Columns that the files do not hold as promised, and why. They are NULL, and their markers TRUE.
+    #[must_use]
+    pub fn with_unreadable(self, unreadable: BTreeMap<ColumnName, Diagnostic>) -> Self {
+        Self { unreadable, ..self }
+    }
+
+    #[must_use]
+    pub(super) fn with_watch(self, watch: Watch) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// Why a column cannot be shown to anybody. A statement that does not read it is answered.
+    pub fn unreadable(&self, column: &str) -> Option<&Diagnostic> {
+        self.unreadable.iter().find(|(name, _)| name.as_str() == column).map(|(_, why)| why)
+    }
+
+    pub(super) fn first_unreadable(&self) -> Option<&Diagnostic> {
+        self.unreadable.values().next()
+    }
+
+    /// What looks at the errors of its reads.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// The plan that reads everything. Fenced by `clippy.toml`: only `govern::scan` may call it.

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use object_store::ObjectMeta;
+use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 
+use super::conform::Conformed;
 use super::location::Place;
 use super::store::{Placement, Stores};
 use super::text::{self, TextFormat};
-use super::{Open, RawTable, delta, files, parquet};
+use super::{Open, RawTable, delta, parquet};
 use crate::contract::Format;
-use crate::diagnostic::{Diagnostic, Result};
+use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::engine::{Engine, PrivateSession};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{DomainName, QualifiedTable};
@@ -30,25 +32,38 @@ pub enum State {
     Declared,
     /// Its data is what the contract promises.
     Verified,
+    /// Statements that read one of the columns fail; the others are answered.
+    Partial { why: Diagnostic },
     /// Not served until the next look finds it in order.
     Out { why: Diagnostic },
 }
 
+/// Statements that may wait for the storage of one domain at once; others are refused instead of filling the gateway.
+const WAITING: usize = 256;
+
 /// The gateway's [`Open`]: opens each dataset once for all who ask, and looks for new data when it is asked again later.
 pub struct Sources {
+    looker: Arc<Looker>,
+    refresh: Duration,
+    slots: Mutex<HashMap<QualifiedTable, Arc<Slot>>>,
+    waiting: Mutex<HashMap<DomainName, Arc<Semaphore>>>,
+}
+
+/// Looks at storage, for as long as that takes.
+struct Looker {
     engine: Arc<Engine>,
     stores: Stores,
-    refresh: Duration,
     sessions: Mutex<HashMap<(DomainName, String), Arc<PrivateSession>>>,
-    slots: Mutex<HashMap<QualifiedTable, Arc<Slot>>>,
 }
 
 /// One dataset of one contract; another contract under the same name gets another.
 struct Slot {
     product: Arc<Product>,
     dataset: usize,
-    opened: tokio::sync::Mutex<Option<Looked>>,
+    opened: Arc<tokio::sync::Mutex<Option<Looked>>>,
     state: Mutex<State>,
+    /// Shared by the datasets of a domain.
+    waiting: Arc<Semaphore>,
 }
 
 struct Looked {
@@ -62,15 +77,22 @@ impl Looked {
     /// For a Delta table that was opened, where its log is and the commit it ended with.
     fn commit(&self) -> Option<(Place, u64, ObjectMeta)> {
         let Memory::Delta(known) = &self.memory else { return None };
+        if known.is_outdated() {
+            return None;
+        }
         let (version, commit) = known.newest()?;
         Some((self.place.clone()?, version, commit))
     }
 
     /// Whether it is too old to be answered again without asking the store.
     fn is_stale(&self, refresh: Duration) -> bool {
-        let outdated = matches!(&self.memory, Memory::Parquet(known) if known.is_outdated());
-        let fresh = if self.outcome.is_ok() { refresh } else { refresh.min(REPEAT_FAILURE) };
-        outdated || self.at.elapsed() >= fresh
+        let fresh = match &self.outcome {
+            Ok(_) => refresh,
+            // The file that was there then is gone: what is there now may be in order.
+            Err(why) if why.kind == Kind::Stale => Duration::ZERO,
+            Err(_) => refresh.min(REPEAT_FAILURE),
+        };
+        self.memory.is_outdated() || self.at.elapsed() >= fresh
     }
 }
 
@@ -81,12 +103,25 @@ enum Memory {
     Nothing,
     Parquet(parquet::Checked),
     Delta(Box<delta::Known>),
-    Text(text::Headers, Vec<files::DataFile>),
+    Text(text::Known),
+}
+
+impl Memory {
+    /// True once a reader found another file than the one that was opened.
+    fn is_outdated(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Parquet(known) => known.is_outdated(),
+            Self::Delta(known) => known.is_outdated(),
+            Self::Text(known) => known.is_outdated(),
+        }
+    }
 }
 
 impl Sources {
     pub fn new(engine: Arc<Engine>, stores: Stores) -> Self {
-        Self { engine, stores, refresh: REFRESH, sessions: Mutex::default(), slots: Mutex::default() }
+        let looker = Arc::new(Looker { engine, stores, sessions: Mutex::default() });
+        Self { looker, refresh: REFRESH, slots: Mutex::default(), waiting: Mutex::default() }
     }
 
     /// Another interval than [`REFRESH`]; zero looks again for every query.
@@ -101,18 +136,30 @@ impl Sources {
         slot.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks, for a pass at start-up.
+    /// Looks, for a pass at start-up. A store that is silent meanwhile is not held against the statements of readers.
     pub async fn verify(&self, entry: &TableEntry) -> State {
+        let placement = self.placement(entry);
+        let _lenience = placement.as_ref().map(|placement| placement.health.be_lenient());
         match self.open(entry).await {
-            Ok(_) => State::Verified,
+            Ok(_) => self.state(entry),
             Err(why) => State::Out { why },
         }
+    }
+
+    /// True if the store of a dataset did not answer the last request.
+    pub fn is_store_silent(&self, entry: &TableEntry) -> bool {
+        self.placement(entry).is_some_and(|placement| placement.health.is_silent())
+    }
+
+    fn placement(&self, entry: &TableEntry) -> Option<Placement> {
+        let contract = &entry.product.contract;
+        self.looker.stores.placement(&contract.domain, &contract.server.location).ok()
     }
 
     /// Rows as far as they are cheap to know, for the operator's table only: it counts what policy hides.
     pub async fn row_count(&self, entry: &TableEntry) -> Option<u64> {
         self.open(entry).await.ok()?;
-        let (place, files) = {
+        let (place, known) = {
             let slot = self.slot(entry);
             let opened = slot.opened.lock().await;
             let looked = opened.as_ref()?;
@@ -120,10 +167,10 @@ impl Sources {
                 Memory::Nothing => return None,
                 Memory::Parquet(checked) => return Some(checked.row_count()),
                 Memory::Delta(known) => return known.row_count(),
-                Memory::Text(_, files) => (looked.place.clone()?, files.clone()),
+                Memory::Text(known) => (looked.place.clone()?, known.clone()),
             }
         };
-        text::row_count(&place, &files, text_format(entry)?).await
+        text::row_count(&place, &known, text_format(entry)?).await
     }
 
     fn slot(&self, entry: &TableEntry) -> Arc<Slot> {
@@ -138,13 +185,77 @@ impl Sources {
         let slot = Arc::new(Slot {
             product: Arc::clone(&entry.product),
             dataset: entry.dataset,
-            opened: tokio::sync::Mutex::default(),
+            opened: Arc::default(),
             state: Mutex::new(State::Declared),
+            waiting: self.waiting(&entry.product.contract.domain),
         });
         slots.insert(entry.table.clone(), Arc::clone(&slot));
         slot
     }
 
+    fn waiting(&self, domain: &DomainName) -> Arc<Semaphore> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = waiting.entry(domain.clone()).or_insert_with(|| Arc::new(Semaphore::new(WAITING)));
+        Arc::clone(made)
+    }
+
+    /// Looks in a task of its own: a statement that is called off takes nothing away from others that wait for the same look. Each
+    /// request below has a limit, so the task ends.
+    async fn look(&self, slot: &Arc<Slot>, mut opened: Turn, entry: &TableEntry) -> Result<Arc<RawTable>> {
+        let (storage, held, entry) = (Arc::clone(&self.looker), Arc::clone(slot), entry.clone());
+        let look = async move {
+            let memory = opened.take().map(|looked| looked.memory).unwrap_or_default();
+            // What was there before is not served when the look fails: it may be what the owner took away.
+            let mut found = Box::pin(storage.look(&entry, memory)).await;
+            if matches!(&found, Err(why) if why.kind == Kind::Stale) {
+                found = Box::pin(storage.look(&entry, Memory::Nothing)).await;
+            }
+            let looked = match found {
+                Ok((raw, place, memory)) => Looked { at: Instant::now(), outcome: Ok(raw), place: Some(place), memory },
+                Err(why) => Looked { at: Instant::now(), outcome: Err(why), place: None, memory: Memory::Nothing },
+            };
+            let state = match &looked.outcome {
+                Ok(raw) => raw.first_unreadable().map_or(State::Verified, |why| State::Partial { why: why.clone() }),
+                Err(why) => State::Out { why: why.clone() },
+            };
+            *held.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+            let outcome = looked.outcome.clone();
+            *opened = Some(looked);
+            outcome
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "all who wait for the look share it, and it ends with its requests"
+        )]
+        let looked = tokio::spawn(look).await;
+        looked.unwrap_or_else(|error| {
+            Err(Diagnostic::error(Kind::Internal, format!("the look at `{}` ended: {error}", slot.product.name)))
+        })
+    }
+}
+
+type Turn = OwnedMutexGuard<Option<Looked>>;
+
+impl Slot {
+    /// Waits until nobody looks, if there is room to wait.
+    async fn turn(&self) -> Result<(Turn, Option<SemaphorePermit<'_>>)> {
+        if let Ok(free) = Arc::clone(&self.opened).try_lock_owned() {
+            return Ok((free, None));
+        }
+        let place = self.place_to_wait()?;
+        Ok((Arc::clone(&self.opened).lock_owned().await, Some(place)))
+    }
+
+    fn place_to_wait(&self) -> Result<SemaphorePermit<'_>> {
+        self.waiting.try_acquire().map_err(|_| {
+            let domain = &self.product.contract.domain;
+            Diagnostic::error(Kind::Unavailable, format!("too many statements wait for the storage of `{domain}`"))
+                .hint("look whether the storage answers, and how fast")
+        })
+    }
+}
+
+impl Looker {
     /// One for each domain and store: neither stores nor caches are shared with another.
     fn session(&self, domain: &DomainName, placement: &Placement) -> Result<Arc<PrivateSession>> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,27 +273,31 @@ impl Sources {
         let dataset = entry.dataset();
         let place = Place::resolve(&self.stores, entry)?;
         let session = self.session(&contract.domain, &place.placement)?;
-        let (raw, memory) = match contract.server.format {
+        let (opened, memory) = match contract.server.format {
             Format::Parquet => {
                 let known = if let Memory::Parquet(known) = memory { known } else { parquet::Checked::default() };
-                let (plan, checked) = parquet::open(&place, dataset, &session, &known).await?;
-                (RawTable::new(plan, session, [].into()), Memory::Parquet(checked))
+                let (conformed, checked) = parquet::open(&place, dataset, &session, &known).await?;
+                (raw(conformed, session).with_watch(checked.watch()), Memory::Parquet(checked))
             }
             Format::Delta => {
                 let known = if let Memory::Delta(known) = memory { Some(*known) } else { None };
-                let (plan, known) = delta::open(&place, dataset, &session, known).await?;
-                (RawTable::new(plan, session, [].into()), Memory::Delta(Box::new(known)))
+                let (conformed, known) = delta::open(&place, dataset, &session, known).await?;
+                (raw(conformed, session), Memory::Delta(Box::new(known)))
             }
             Format::Csv | Format::Json => {
                 let format =
                     if contract.server.format == Format::Csv { TextFormat::Csv } else { TextFormat::JsonLines };
-                let known = if let Memory::Text(known, _) = memory { known } else { text::Headers::new() };
-                let opened = text::open(&place, dataset, format, &known).await?;
-                (RawTable::new(opened.plan, session, opened.drift), Memory::Text(opened.headers, opened.files))
+                let known = if let Memory::Text(known) = memory { known } else { text::Known::default() };
+                let (conformed, known) = text::open(&place, dataset, format, &known).await?;
+                (raw(conformed, session), Memory::Text(known))
             }
         };
-        Ok((Arc::new(raw), place, memory))
+        Ok((Arc::new(opened), place, memory))
     }
+}
+
+fn raw(conformed: Conformed, session: Arc<PrivateSession>) -> RawTable {
+    RawTable::new(conformed.plan, session, conformed.drift).with_unreadable(conformed.unreadable)
 }
 
 fn text_format(entry: &TableEntry) -> Option<TextFormat> {
@@ -197,17 +312,21 @@ fn text_format(entry: &TableEntry) -> Option<TextFormat> {
 impl Open for Sources {
     async fn open(&self, entry: &TableEntry) -> Result<Arc<RawTable>> {
         let slot = self.slot(entry);
+        let came = Instant::now();
         // Who comes while another looks waits for what that one finds.
-        let mut opened = slot.opened.lock().await;
+        let (mut opened, mut place_to_wait) = slot.turn().await?;
         if let Some(looked) = opened.as_ref() {
             let (at, outcome) = (looked.at, looked.outcome.clone());
+            if outcome.is_err() && at >= came {
+                return outcome;
+            }
             if let Some((place, version, commit)) = looked.commit() {
                 // Others need not wait for this answer, which says nothing of commits that come after it was asked for.
-                drop(opened);
-                if delta::is_newest(&place, version, &commit).await {
+                drop((opened, place_to_wait));
+                if delta::is_newest(&place, version, &commit).await? {
                     return outcome;
                 }
-                opened = slot.opened.lock().await;
+                (opened, place_to_wait) = slot.turn().await?;
                 // A newer one began after this query came, since nobody looks while the lock is held: it sees every commit before it.
                 if let Some(newer) = opened.as_ref().filter(|looked| looked.at > at) {
                     return newer.outcome.clone();
@@ -216,20 +335,8 @@ impl Open for Sources {
                 return outcome;
             }
         }
-        let memory = opened.take().map(|looked| looked.memory).unwrap_or_default();
-        // What was there before is not served when the look fails: it may be what the owner took away.
-        let looked = match Box::pin(self.look(entry, memory)).await {
-            Ok((raw, place, memory)) => Looked { at: Instant::now(), outcome: Ok(raw), place: Some(place), memory },
-            Err(why) => Looked { at: Instant::now(), outcome: Err(why), place: None, memory: Memory::Nothing },
-        };
-        let state = match &looked.outcome {
-            Ok(_) => State::Verified,
-            Err(why) => State::Out { why: why.clone() },
-        };
-        *slot.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-        let outcome = looked.outcome.clone();
-        *opened = Some(looked);
-        outcome
+        let _place = place_to_wait.map_or_else(|| slot.place_to_wait(), Ok)?;
+        Box::pin(self.look(&slot, opened, entry)).await
     }
 }
 

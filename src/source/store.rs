@@ -7,13 +7,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
+use object_store::client::SpawnedReqwestConnector;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::fence::Fence;
 use super::local::Rooted;
+use super::watched::{Health, Watched};
 use crate::config::{S3Storage, Storage};
 use crate::contract::Location;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -28,7 +31,12 @@ pub struct Placement {
     pub store: Arc<dyn ObjectStore>,
     /// Every key of the domain starts with it.
     pub prefix: Path,
+    /// Whether the store answers.
+    pub(super) health: Arc<Health>,
 }
+
+/// How long a store may take to answer one request, unless the operator says otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl fmt::Debug for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,9 +46,18 @@ impl fmt::Debug for Placement {
 
 /// Where the data of every domain lies. A store is made when it is first asked for, so that a folder or a secret that is missing
 /// takes out one domain and not the gateway.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stores {
     domains: BTreeMap<DomainName, DomainStores>,
+    patience: Duration,
+    /// Where requests run; none for the runtime of each caller.
+    network: Option<Handle>,
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        Self { domains: BTreeMap::new(), patience: PATIENCE, network: None }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +96,20 @@ impl Stores {
             };
             domains.insert(domain, stores);
         }
-        Ok(Self { domains })
+        Ok(Self { domains, ..Self::default() })
+    }
+
+    /// Sends requests from this runtime, so that a thread that computes never keeps an answer waiting.
+    #[must_use]
+    pub fn with_network(self, network: Option<Handle>) -> Self {
+        Self { network, ..self }
+    }
+
+    /// The longest wait for one answer of a store, retries included, and the pause before a silent one is asked again. It holds for
+    /// stores that are handed in later.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Hands in a store: under `s3://bucket/prefix` for contracts of type `s3`, under any other scheme for type `local`.
@@ -87,7 +117,7 @@ impl Stores {
         let on_s3 = url.scheme() == "s3";
         let prefix = Path::from_url_path(url.path()).unwrap_or_default();
         let url = if on_s3 { base(url) } else { local_url(&domain) };
-        let placement = Placement { url, store: Arc::new(Fence::new(store, prefix.clone(), true)), prefix };
+        let placement = fenced(&domain, (url, store), prefix, self.patience, true);
         let stores = self.domains.entry(domain).or_default();
         let slot = if on_s3 { &mut stores.s3 } else { &mut stores.local };
         *slot = Some(Slot { made: OnceLock::from(placement), from: From::Given });
@@ -111,8 +141,8 @@ impl Stores {
             return Ok(made.clone());
         }
         let placement = match &slot.from {
-            From::Folder(root) => local(domain, root)?,
-            From::S3(s3) => amazon(domain, s3)?,
+            From::Folder(root) => local(domain, root, self.patience)?,
+            From::S3(s3) => amazon(domain, s3, self.patience, self.network.clone())?,
             From::Given => return Err(Diagnostic::error(Kind::Internal, "a store that was handed in is gone")),
         };
         Ok(slot.made.get_or_init(|| placement).clone())
@@ -132,7 +162,20 @@ fn local_url(domain: &DomainName) -> Url {
     Url::parse(&format!("local://{domain}/")).expect("a domain name is a valid host")
 }
 
-fn local(domain: &DomainName, root: &std::path::Path) -> Result<Placement> {
+/// A store behind its fence, watched below it: what the fence refuses says nothing of the store. S3 itself lists in order.
+fn fenced(
+    domain: &DomainName,
+    (url, store): (Url, Arc<dyn ObjectStore>),
+    prefix: Path,
+    patience: Duration,
+    sorted: bool,
+) -> Placement {
+    let (on_s3, health) = (url.scheme() == "s3", Health::new(format!("{url} of {domain}"), patience));
+    let watched = Arc::new(Watched::new(store, Arc::clone(&health), !on_s3));
+    Placement { url, store: Arc::new(Fence::new(watched, prefix.clone(), sorted)), prefix, health }
+}
+
+fn local(domain: &DomainName, root: &std::path::Path, patience: Duration) -> Result<Placement> {
     let rooted = Rooted::new(root).map_err(|error| {
         Diagnostic::error(
             Kind::Unavailable,
@@ -140,9 +183,7 @@ fn local(domain: &DomainName, root: &std::path::Path) -> Result<Placement> {
         )
         .hint(format!("make the folder, or correct `storage.domains.{domain}.root`"))
     })?;
-    let prefix = Path::default();
-    let store = Arc::new(Fence::new(Arc::new(rooted), prefix.clone(), true));
-    Ok(Placement { url: local_url(domain), store, prefix })
+    Ok(fenced(domain, (local_url(domain), Arc::new(rooted)), Path::default(), patience, true))
 }
 
 fn check_s3(domain: &DomainName, s3: &S3Storage) -> Result<()> {
@@ -167,24 +208,28 @@ fn check_s3(domain: &DomainName, s3: &S3Storage) -> Result<()> {
     Ok(())
 }
 
-fn amazon(domain: &DomainName, s3: &S3Storage) -> Result<Placement> {
+fn amazon(domain: &DomainName, s3: &S3Storage, patience: Duration, network: Option<Handle>) -> Result<Placement> {
     let invalid = |error: &dyn fmt::Display| {
         Diagnostic::error(Kind::Invalid, format!("cannot use the S3 storage of domain `{domain}`: {error}"))
             .hint(format!("see `storage.domains.{domain}.s3` in the configuration"))
     };
-    let store = builder(s3)?.build().map_err(|error| invalid(&error))?;
+    let mut builder = builder(s3, patience)?;
+    if let Some(network) = network {
+        builder = builder.with_http_connector(SpawnedReqwestConnector::new(network));
+    }
+    let store = builder.build().map_err(|error| invalid(&error))?;
     let prefix = Path::parse(s3.prefix.trim_matches('/')).map_err(|error| invalid(&error))?;
     let url = Url::parse(&format!("s3://{}/", s3.bucket)).map_err(|error| invalid(&error))?;
-    Ok(Placement { url, store: Arc::new(Fence::new(Arc::new(store), prefix.clone(), false)), prefix })
+    Ok(fenced(domain, (url, Arc::new(store)), prefix, patience, false))
 }
 
 /// The environment of the process is not asked: what the configuration does not say is not used.
-fn builder(s3: &S3Storage) -> Result<AmazonS3Builder> {
+fn builder(s3: &S3Storage, patience: Duration) -> Result<AmazonS3Builder> {
     let key = s3.access_key_id.read()?;
     let secret = s3.secret_access_key.read()?;
-    let client = ClientOptions::new().with_connect_timeout(Duration::from_secs(5)).with_timeout(Duration::from_mins(1));
+    let client = ClientOptions::new().with_connect_timeout(patience).with_timeout(Duration::from_mins(1));
     // A store that does not answer is a product that is out, said soon; not a query that hangs for minutes.
-    let retry = RetryConfig { max_retries: 4, retry_timeout: Duration::from_secs(20), ..RetryConfig::default() };
+    let retry = RetryConfig { max_retries: 4, retry_timeout: patience, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::new()
         .with_client_options(client)
         .with_retry(retry)
@@ -205,8 +250,9 @@ fn builder(s3: &S3Storage) -> Result<AmazonS3Builder> {
 mod tests {
     use super::*;
     use crate::config::{DomainStorage, SecretRef};
+    use object_store::ObjectStoreExt as _;
     use object_store::aws::AmazonS3ConfigKey;
-    use std::io::Write;
+    use std::io::{Read as _, Write as _};
 
     fn secret(text: &str) -> (tempfile::NamedTempFile, SecretRef) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -242,7 +288,7 @@ mod tests {
     fn an_s3_store_is_built_from_the_configuration_and_its_secrets() {
         let (_a, key) = secret("AKIA");
         let (_b, word) = secret("shh");
-        let built = builder(&s3(Some("http://127.0.0.1:9000"), key.clone(), word.clone())).unwrap();
+        let built = builder(&s3(Some("http://127.0.0.1:9000"), key.clone(), word.clone()), PATIENCE).unwrap();
         let value = |key: AmazonS3ConfigKey| built.get_config_value(&key).unwrap_or_default();
         assert_eq!(value(AmazonS3ConfigKey::AccessKeyId), "AKIA");
         assert_eq!(value(AmazonS3ConfigKey::SecretAccessKey), "shh");
@@ -251,12 +297,34 @@ mod tests {
         assert_eq!(value(AmazonS3ConfigKey::VirtualHostedStyleRequest), "false");
         let allow = AmazonS3ConfigKey::Client(object_store::ClientConfigKey::AllowHttp);
         assert_eq!(value(allow), "true");
-        let secure = builder(&s3(Some("https://s3.example.org"), key.clone(), word.clone())).unwrap();
+        let secure = builder(&s3(Some("https://s3.example.org"), key.clone(), word.clone()), PATIENCE).unwrap();
         assert_ne!(secure.get_config_value(&allow).as_deref(), Some("true"));
 
         let stores = stores(DomainStorage { s3: Some(s3(None, key, word)), ..DomainStorage::default() }).unwrap();
         let placement = stores.placement(&domain(), &on_s3()).unwrap();
         assert_eq!((placement.url.as_str(), placement.prefix.as_ref()), ("s3://lake/", "domains/sales"));
+    }
+
+    #[test]
+    fn requests_run_on_the_network_runtime() {
+        let network = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            assert!(client.read(&mut [0; 4096]).unwrap() > 0);
+            client.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        let (_a, key) = secret("AKIA");
+        let (_b, word) = secret("shh");
+        let storage = DomainStorage { s3: Some(s3(Some(&endpoint), key, word)), ..DomainStorage::default() };
+        let stores = stores(storage).unwrap().with_network(Some(network.handle().clone()));
+        let placement = stores.placement(&domain(), &on_s3()).unwrap();
+        // The caller's runtime has timers and no sockets, as a thread that computes has none to spare.
+        let caller = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let answered = caller.block_on(placement.store.head(&Path::from("domains/sales/orders")));
+        assert!(matches!(answered, Err(object_store::Error::NotFound { .. })), "{answered:?}");
+        server.join().unwrap();
     }
 
     #[test]

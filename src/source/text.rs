@@ -3,7 +3,7 @@
 //! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here nothing in a file can fail a
 //! query: a broken record is a row of NULLs whose markers are all TRUE.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -24,13 +23,15 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use url::Url;
 
 use super::cells::Cells;
-use super::conform;
+use super::conform::{self, Conformed, Unreadable};
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
 use super::json::JsonRecords;
 use super::location::Place;
+use super::pinned::{PinnedStore, Pins};
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::ColumnPath;
@@ -58,29 +59,48 @@ impl TextFormat {
 }
 
 /// Headers of the CSV files that were checked.
-pub(super) type Headers = HashMap<Path, (ObjectMeta, Arc<Vec<String>>)>;
+type Headers = HashMap<Path, (ObjectMeta, Arc<Vec<String>>)>;
 
-/// What was opened: the plan, the marker of every leaf, and what a refresh need not read again.
-pub(super) struct Opened {
-    pub plan: LogicalPlan,
-    pub drift: BTreeMap<ColumnPath, String>,
-    pub headers: Headers,
-    pub files: Vec<DataFile>,
+/// The files that were found, and what the next look need not read again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    headers: Headers,
+    files: Vec<DataFile>,
+    pins: Arc<Pins>,
 }
 
-pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, known: &Headers) -> Result<Opened> {
+impl Known {
+    /// True once a reader found another file under a key that was listed.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.pins.is_outdated()
+    }
+}
+
+pub(super) async fn open(
+    place: &Place,
+    dataset: &Dataset,
+    format: TextFormat,
+    known: &Known,
+) -> Result<(Conformed, Known)> {
     let partitions = files::partition_columns(dataset);
     let columns: Vec<Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).cloned().collect();
     columns.iter().try_for_each(|column| readable(column, format))?;
     let found = files::list(place, format.endings(), &partitions).await?;
-    let headers = match format {
-        TextFormat::Csv => headers(place, &columns, &found, known).await?,
-        TextFormat::JsonLines => Headers::new(),
+    let pins = Pins::of(&found);
+    let (headers, unreadable) = match format {
+        TextFormat::Csv => {
+            let store = pinned(Arc::clone(&place.placement.store), &pins, &place.placement.url);
+            let headers = headers(place, store, &found, &known.headers).await;
+            let headers = headers.map_err(|why| pins.stale_or(why))?;
+            let unreadable = absent(place, &columns, &found, &headers);
+            (headers, unreadable)
+        }
+        TextFormat::JsonLines => (Headers::new(), Unreadable::new()),
     };
+    conform::some_readable(&columns, &unreadable)?;
     // In the order of the leaves, which the cells share.
     let leaves: Vec<ColumnPath> = columns.iter().flat_map(Column::leaves).map(|(path, _)| path).collect();
-    let markers: Vec<String> = leaves.iter().map(marker).collect();
-    let drift = leaves.into_iter().zip(markers.iter().cloned()).collect();
+    let markers: Vec<String> = leaves.iter().map(conform::marker).collect();
     let mut fields: Vec<Field> =
         columns.iter().map(|c| Field::new(&c.physical_name, conform::source_type(c), true)).collect();
     fields.extend(markers.iter().map(|name| Field::new(name, DataType::Boolean, false)));
@@ -94,15 +114,15 @@ pub(super) async fn open(place: &Place, dataset: &Dataset, format: TextFormat, k
         Diagnostic::error(Kind::Internal, format!("cannot plan the read of a product: {error}"))
     };
     let url = ObjectStoreUrl::parse(place.placement.url.as_str().trim_end_matches('/')).map_err(|e| internal(&e))?;
-    let reader = Reader { url, shape, schema: Arc::clone(&schema), partitions: files::partition_fields(&partitions) };
+    let partition_fields = files::partition_fields(&partitions);
+    let reader =
+        Reader { url, shape, schema: Arc::clone(&schema), partitions: partition_fields, pins: Arc::clone(&pins) };
     let table = Arc::new(FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader)));
-    let plan = conform::project(provider_as_source(table), &dataset.columns, &markers).map_err(|e| internal(&e))?;
-    Ok(Opened { plan, drift, headers, files: found })
-}
-
-/// No column can be called like this: names have no dots.
-fn marker(path: &ColumnPath) -> String {
-    format!("drift.{path}")
+    let markers = leaves.into_iter().zip(&markers).map(|(path, name)| (path, conform::source_column(name))).collect();
+    let source = provider_as_source(table);
+    let conformed = conform::project(source, &dataset.columns, markers, Unreadable::new()).map_err(|e| internal(&e))?;
+    // A file without the column marks its own rows; the others are read.
+    Ok((Conformed { unreadable, ..conformed }, Known { headers, files: found, pins }))
 }
 
 fn readable(column: &Column, format: TextFormat) -> Result<()> {
@@ -124,23 +144,38 @@ fn readable(column: &Column, format: TextFormat) -> Result<()> {
     .hint("publish the product as Parquet, Delta or JSON lines"))
 }
 
-async fn headers(place: &Place, columns: &[Column], found: &[DataFile], known: &Headers) -> Result<Headers> {
+fn pinned(store: Arc<dyn ObjectStore>, pins: &Arc<Pins>, url: &Url) -> Arc<dyn ObjectStore> {
+    Arc::new(PinnedStore::new(store, Arc::clone(pins), url.scheme() == "local"))
+}
+
+async fn headers(place: &Place, store: Arc<dyn ObjectStore>, found: &[DataFile], known: &Headers) -> Result<Headers> {
+    let store = &store;
     let headers = stream::iter(found.to_vec()).map(|file| async move {
         let key = &file.meta.location;
         if let Some(header) = known.get(key).filter(|(meta, _)| *meta == file.meta) {
             return Ok((key.clone(), header.clone()));
         }
-        let name = place.relative(key);
-        let bytes = bytes_of(Arc::clone(&place.placement.store), key.clone()).boxed();
+        let bytes = bytes_of(Arc::clone(store), key.clone()).boxed();
         let names = delimited::header(bytes).await.map_err(|error| files::unreachable(place, &error))?;
-        let found = Schema::new(names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>());
-        for column in columns {
-            let text = Column { data_type: DataType::Utf8, ..column.clone() };
-            conform::check(&name, &found, [&text])?;
-        }
         Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
     });
     headers.buffered(8).try_collect().await
+}
+
+/// Columns that some file has not, by the first of the files.
+fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Headers) -> Unreadable {
+    let mut unreadable = Unreadable::new();
+    for (key, (_, names)) in found.iter().filter_map(|file| headers.get_key_value(&file.meta.location)) {
+        let fields = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>();
+        let (name, found) = (place.relative(key), Schema::new(fields));
+        for column in columns {
+            let text = Column { data_type: DataType::Utf8, ..column.clone() };
+            if let Err(why) = conform::check(&name, &found, &text) {
+                unreadable.entry(column.name.clone()).or_insert(why);
+            }
+        }
+    }
+    unreadable
 }
 
 fn bytes_of(store: Arc<dyn ObjectStore>, key: Path) -> impl futures::Stream<Item = object_store::Result<Bytes>> + Send {
@@ -148,17 +183,19 @@ fn bytes_of(store: Arc<dyn ObjectStore>, key: Path) -> impl futures::Stream<Item
 }
 
 /// Counts records, where the files are small enough to be worth it.
-pub(super) async fn row_count(place: &Place, files: &[DataFile], format: TextFormat) -> Option<u64> {
+pub(super) async fn row_count(place: &Place, known: &Known, format: TextFormat) -> Option<u64> {
+    let files = &known.files;
+    let store = pinned(Arc::clone(&place.placement.store), &known.pins, &place.placement.url);
     if files.iter().map(|f| f.meta.size).sum::<u64>() > COUNTED_BYTES {
         return None;
     }
     let mut rows = 0_u64;
     for file in files {
         let mut records: Box<dyn Records> = match format {
-            TextFormat::Csv => Box::new(CsvRecords::new(Vec::new(), 0)),
+            TextFormat::Csv => Box::new(CsvRecords::new(&[], None)),
             TextFormat::JsonLines => Box::new(JsonRecords::new(Vec::new())),
         };
-        let mut bytes = bytes_of(Arc::clone(&place.placement.store), file.meta.location.clone()).boxed();
+        let mut bytes = bytes_of(Arc::clone(&store), file.meta.location.clone()).boxed();
         while let Some(chunk) = bytes.next().await {
             let mut chunk = chunk.ok()?;
             while !chunk.is_empty() {
@@ -177,6 +214,10 @@ pub(super) trait Records: Send {
     /// Takes bytes until the cells are full; answers how many it took. An empty slice ends the file.
     fn decode(&mut self, bytes: &[u8], rows: usize) -> usize;
     fn cells(&mut self) -> &mut Cells;
+    /// True once the bytes turned out to be of another file than the one that was looked at.
+    fn is_foreign(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
@@ -194,10 +235,8 @@ impl Shape {
         match self.format {
             TextFormat::JsonLines => Box::new(JsonRecords::new(columns)),
             TextFormat::Csv => {
-                let header = self.headers.get(key).map(|names| names.as_slice()).unwrap_or_default();
-                let at = |c: &Column| header.iter().position(|name| *name == c.physical_name).unwrap_or(usize::MAX);
-                let columns = columns.into_iter().map(|c| (at(&c), c)).collect();
-                Box::new(CsvRecords::new(columns, header.len()))
+                let header = self.headers.get(key).map(Arc::clone).unwrap_or_default();
+                Box::new(CsvRecords::new(&columns, Some(header)))
             }
         }
     }
@@ -210,6 +249,7 @@ struct Reader {
     /// Columns in the files, then markers.
     schema: SchemaRef,
     partitions: Vec<Field>,
+    pins: Arc<Pins>,
 }
 
 #[async_trait::async_trait]
@@ -226,10 +266,13 @@ impl Read for Reader {
         let output = projection.cloned().unwrap_or_else(|| (0..fields.len()).collect());
         let schema = Arc::new(Schema::new(fields).project(&output)?);
         let store = state.runtime_env().object_store(&self.url)?;
+        let url: &Url = self.url.as_ref();
+        let store = pinned(store, &self.pins, url);
         let streams = files::deal(files, state.config().target_partitions()).into_iter().map(|files| {
             Arc::new(Part {
                 files,
                 store: Arc::clone(&store),
+                pins: Arc::clone(&self.pins),
                 shape: Arc::clone(&self.shape),
                 output: output.clone(),
                 schema: Arc::clone(&schema),
@@ -244,6 +287,7 @@ impl Read for Reader {
 struct Part {
     files: Vec<DataFile>,
     store: Arc<dyn ObjectStore>,
+    pins: Arc<Pins>,
     shape: Arc<Shape>,
     output: Vec<usize>,
     schema: SchemaRef,
@@ -310,6 +354,10 @@ impl Reading {
                 if !open.pending.is_empty() {
                     let used = open.records.decode(&open.pending, self.rows);
                     open.pending = open.pending.slice(used..);
+                }
+                if open.records.is_foreign() {
+                    let replaced = self.part.pins.replaced(&open.file.meta.location);
+                    return Err(DataFusionError::External(Box::new(replaced)));
                 }
             }
             let rows = open.records.cells().rows();

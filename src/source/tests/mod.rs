@@ -1,7 +1,10 @@
 //! Datasets opened through [`Sources`] over stores in memory: what comes out, and what is refused.
 
 mod delta;
+mod fault;
+mod faults;
 mod parquet;
+mod pushdown;
 mod refresh;
 mod text;
 

@@ -334,9 +334,9 @@ async fn a_local_folder_is_read_whatever_its_name() {
 
 /// They would fail as they are read, for whoever may not see them.
 #[tokio::test]
-async fn times_that_have_no_microseconds_take_the_product_out() {
+async fn times_without_microseconds_are_null_and_marked() {
     let us = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let contract = entry(Format::Parquet, vec![column("id", DataType::Int64), column("ms", us)]);
+    let contract = entry(Format::Parquet, vec![column("id", DataType::Int64), column("ms", us.clone())]);
     let world = World::new();
     let bytes = |ms: Vec<Option<i64>>| {
         let count = i64::try_from(ms.len()).unwrap();
@@ -349,9 +349,24 @@ async fn times_that_have_no_microseconds_take_the_product_out() {
     };
     world.put("orders/a.parquet", bytes(vec![Some(1), None])).await;
     world.put("orders/b.parquet", bytes(vec![None, None])).await;
-    world.open(&contract).await;
-    world.put("orders/c.parquet", bytes(vec![Some(1), Some(9_223_372_036_854_775_000)])).await;
-    let error = World::refused(&world, &contract).await;
-    assert_eq!(error.kind, Kind::Invalid);
-    assert!(error.message.contains("column `ms` of `orders/c.parquet` can hold times beyond"), "{error}");
+    assert_eq!(world.open(&contract).await.drift_marker(&root("ms")), None, "where all fit, nothing is marked");
+    world.put("orders/c.parquet", bytes(vec![Some(1), Some(9_223_372_036_854_775_000), None])).await;
+    let raw = world.open(&contract).await;
+    let lost = show(&raw, Some(col("\"drift.ms\"").is_true())).await.unwrap();
+    assert_eq!(lost, "id | ms | drift.ms\n1 |  | true");
+    assert_eq!(show(&raw, Some(col("\"drift.ms\"").is_not_true())).await.unwrap().lines().count(), 7);
+    // Inside of a struct nothing can be marked: the column is unreadable, and the rest is served.
+    let inner = vec![(
+        Arc::new(Field::new("ms", DataType::Timestamp(TimeUnit::Millisecond, None), true)),
+        Arc::new(TimestampMillisecondArray::from(vec![i64::MAX])) as ArrayRef,
+    )];
+    let nested = parquet_bytes(vec![("id", ids(&[1])), ("at", Arc::new(StructArray::from(inner)))]);
+    world.put("nested/a.parquet", nested).await;
+    let columns = vec![column("id", DataType::Int64), structure("at", vec![column("ms", us)])];
+    let contract = entry_of("sales", local("nested"), Format::Parquet, columns);
+    let raw = world.open(&contract).await;
+    let why = raw.unreadable("at").unwrap();
+    assert!(why.message.contains("column `at.ms` of `nested/a.parquet` can hold times beyond"), "{why}");
+    assert_eq!(world.sources.state(&contract), State::Partial { why: why.clone() });
+    assert_eq!(show(&raw, None).await.unwrap(), "id | at | drift.at.ms\n1 |  | true");
 }

@@ -59,13 +59,13 @@ async fn a_delta_commit_is_seen_by_the_next_query_whatever_the_interval_and_cost
 async fn a_warm_delta_query_reads_its_data_and_no_footer() {
     let world = World::new();
     let bytes = data(&[1, 2], &["a", "b"]);
-    let contract = entry(Format::Delta, id());
-    world.put("orders/part-0.parquet", bytes.clone()).await;
-    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &add("part-0.parquet", bytes.len()))).await;
+    let contract = entry_of("sales", s3("s3://lake/sales/orders"), Format::Delta, id());
+    world.put("sales/orders/part-0.parquet", bytes.clone()).await;
+    world.put(&format!("sales/orders/{}", commit(0)), log(PROTOCOL, &add("part-0.parquet", bytes.len()))).await;
     world.show(&contract).await;
     world.asked();
     world.show(&contract).await;
-    assert_eq!(*world.store.reads.lock().unwrap(), ["orders/part-0.parquet"]);
+    assert_eq!(*world.store.reads.lock().unwrap(), ["sales/orders/part-0.parquet"]);
     assert_eq!(world.asked(), 2, "the data, and one listing of the log");
 }
 
@@ -144,13 +144,13 @@ async fn a_parquet_file_replaced_within_the_interval_is_refused_and_then_read_an
 async fn within_the_interval_all_share_one_look() {
     let world = World::new();
     let world = World { sources: world.sources.with_refresh(Duration::from_mins(1)), store: world.store };
-    let contract = entry(Format::Parquet, id());
-    world.put("orders/a.parquet", one(1)).await;
+    let contract = entry_of("sales", s3("s3://lake/sales/orders"), Format::Parquet, id());
+    world.put("sales/orders/a.parquet", one(1)).await;
     let opens = futures::future::join_all((0..8).map(|_| world.sources.open(&contract))).await;
     let first = opens[0].as_ref().unwrap();
     assert!(opens.iter().all(|raw| Arc::ptr_eq(raw.as_ref().unwrap(), first)));
     assert_eq!(world.store.reads.lock().unwrap().len(), 1, "one footer, once");
-    world.put("orders/b.parquet", one(2)).await;
+    world.put("sales/orders/b.parquet", one(2)).await;
     assert!(Arc::ptr_eq(&world.open(&contract).await, first));
 }
 

@@ -60,8 +60,11 @@ async fn every_csv_file_is_read_by_its_own_header() {
         "1 | one | a | false | false"
     );
     world.put("orders/kind=c/3.csv", "id,nom\n3,trois\n").await;
-    let error = world.refused(&contract).await;
-    assert_eq!(error.message, "`orders/kind=c/3.csv` has no column `name`, promised as text");
+    let raw = world.open(&contract).await;
+    let why = raw.unreadable("name").unwrap();
+    assert_eq!(why.message, "`orders/kind=c/3.csv` has no column `name`, promised as text");
+    let shown = show(&raw, Some(col("kind").eq(lit("c")))).await.unwrap();
+    assert_eq!(shown.lines().last().unwrap(), "3 |  | c | false | true");
 }
 
 #[tokio::test]

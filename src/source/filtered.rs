@@ -1,0 +1,138 @@
+//! A Delta table of which neither filters nor counts are believed, and no file that is not the one that was read before.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Field, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use object_store::path::Path;
+
+use super::pinned::{PinnedStore, Pins};
+use super::readers::PinnedReaders;
+
+/// A table whose filters are asked again of every row, whose rows are counted in its files, and whose files are pinned.
+///
+/// The reader promises to apply a filter on partitions itself, but skips only files for which it is FALSE: what is NULL stays, of a
+/// partition or in a filter that names no column. It answers counts from the log where no column of a file is asked for.
+#[derive(Debug)]
+pub(super) struct Filtered {
+    table: Arc<dyn TableProvider>,
+    /// The column that is read where only rows are counted, cheapest first; none in a table of partition columns alone.
+    counted: Option<usize>,
+    is_partition: Vec<bool>,
+    pins: Arc<Pins>,
+    is_local: bool,
+}
+
+impl Filtered {
+    pub(super) fn new(table: Arc<dyn TableProvider>, partitions: &[String], pins: Arc<Pins>, is_local: bool) -> Self {
+        let schema = table.schema();
+        let is_partition: Vec<bool> = schema.fields().iter().map(|field| partitions.contains(field.name())).collect();
+        let columns = schema.fields().iter().zip(&is_partition).enumerate().filter(|(_, (_, partition))| !**partition);
+        let width = |(_, (field, _)): &(usize, (&Arc<Field>, &bool))| width(field);
+        let counted = columns.min_by_key(width).map(|(i, _)| i);
+        Self { table, counted, is_partition, pins, is_local }
+    }
+
+    /// The projection, and whether it ends with a column that was not asked for, so that rows are read and not only promised.
+    fn columns(&self, projection: Option<&Vec<usize>>) -> (Option<Vec<usize>>, bool) {
+        let Some(projection) = projection else { return (None, false) };
+        let reads = projection.iter().any(|i| self.is_partition.get(*i) == Some(&false));
+        match self.counted {
+            Some(counted) if !reads => (Some(projection.iter().copied().chain([counted]).collect()), true),
+            _ => (Some(projection.clone()), false),
+        }
+    }
+
+    /// The plan with readers that are pinned.
+    fn pinned(&self, plan: Arc<dyn ExecutionPlan>, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut named: HashSet<Path> = HashSet::new();
+        let runtime = state.runtime_env();
+        let pin = |node: Arc<dyn ExecutionPlan>| -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+            let Some(scan) = node.downcast_ref::<DataSourceExec>() else { return Ok(Transformed::no(node)) };
+            let Some((config, source)) = scan.downcast_to_file_source::<ParquetSource>() else {
+                return Err(DataFusionError::Internal("a Delta table is read by an unknown reader".to_owned()));
+            };
+            for file in config.file_groups.iter().flat_map(FileGroup::iter) {
+                let key = &file.object_meta.location;
+                if !named.insert(key.clone()) {
+                    return Err(DataFusionError::Execution(format!("the log names `{key}` twice")));
+                }
+            }
+            let store = runtime.object_store(&config.object_store_url)?;
+            let store = PinnedStore::new(store, Arc::clone(&self.pins), self.is_local);
+            let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
+            let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
+            let groups = config.file_groups.iter().map(|group| FileGroup::new(group.iter().map(uncounted).collect()));
+            let statistics = Statistics { num_rows: Precision::Absent, ..config.statistics() };
+            let config: FileScanConfig = FileScanConfigBuilder::from(config.clone())
+                .with_file_groups(groups.collect())
+                .with_statistics(statistics)
+                .with_source(Arc::new(source))
+                .build();
+            Ok(Transformed::yes(DataSourceExec::from_data_source(config)))
+        };
+        plan.transform_up(pin).data()
+    }
+}
+
+/// The file without the number of its rows that the log claims.
+fn uncounted(file: &PartitionedFile) -> PartitionedFile {
+    let known = file.statistics.as_ref();
+    let statistics = known.map(|known| Arc::new(Statistics { num_rows: Precision::Absent, ..known.as_ref().clone() }));
+    PartitionedFile { statistics, ..file.clone() }
+}
+
+fn width(field: &Field) -> usize {
+    field.data_type().primitive_width().unwrap_or(usize::MAX)
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Filtered {
+    fn schema(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        self.table.table_type()
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        use TableProviderFilterPushDown::{Exact, Inexact};
+        let answers = self.table.supports_filters_pushdown(filters)?;
+        Ok(answers.into_iter().map(|answer| if answer == Exact { Inexact } else { answer }).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (columns, counts) = self.columns(projection);
+        let plan = self.table.scan(state, columns.as_ref(), filters, limit).await?;
+        let plan = self.pinned(plan, state)?;
+        if !counts {
+            return Ok(plan);
+        }
+        let schema = plan.schema();
+        let asked = schema.fields().iter().enumerate().take(schema.fields().len().saturating_sub(1));
+        let kept = asked.map(|(i, field)| {
+            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), i));
+            ProjectionExpr::new(column, field.name().clone())
+        });
+        let kept: Vec<ProjectionExpr> = kept.collect();
+        Ok(Arc::new(ProjectionExec::try_new(kept, plan)?))
+    }
+}
