@@ -1,20 +1,30 @@
 //! The one DataFusion runtime.
 //!
-//! In: limits. Out: one memory pool and one spill folder for all, a client runtime that can open nothing, and private sessions
+//! In: limits. Out: one memory pool and one spill folder for all, threads that compute, a client runtime that can open nothing, and private sessions
 //! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.
 
+pub mod calls;
 pub mod compact;
+pub mod memory;
 mod outer;
 mod private;
+mod pushdown;
 mod rechunk;
 mod registry;
 #[cfg(test)]
 pub(crate) mod reviewed;
 mod runtime;
+mod slicing;
+mod spill;
+mod statement;
+mod workers;
 mod yielding;
 
 pub use outer::Outer;
 pub use private::{PrivateSession, task_context};
+pub use pushdown::applied_by;
 pub use rechunk::rechunked;
 pub use runtime::Engine;
+pub use statement::StatementControl;
+pub use workers::{Workers, work_panicked};
 pub use yielding::Yielding;

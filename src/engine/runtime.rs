@@ -1,41 +1,47 @@
 //! What all queries share.
 
 use std::fmt;
-use std::fs;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::common::DataFusionError;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::disk_manager::{DiskManager, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use object_store::ObjectStore;
-use tempfile::TempDir;
 use url::Url;
 
-use super::PrivateSession;
+use super::memory::{BatchBytes, SharedPool, StatementPool};
+use super::pushdown::ExactPushdown;
 use super::registry::Sealed;
+use super::spill::SpillFolder;
+use super::{PrivateSession, StatementControl, Workers};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 const MIB: usize = 1 << 20;
 /// Footers that one private session keeps.
 const FOOTER_CACHE: usize = 32 * MIB;
-/// Consumers that a "memory is exhausted" message names.
-const NAMED_CONSUMERS: usize = 5;
+/// What expressions make for one batch takes at most this, and at least the smaller: more rows at once are hardly faster.
+const LARGEST_BATCH: usize = 16 * MIB;
+const SMALLEST_BATCH: usize = MIB / 4;
+/// What a sort keeps for the merge of what it holds.
+const LARGEST_MERGE: usize = 10 * MIB;
 
 /// The one DataFusion runtime: a memory pool with a limit and a spill folder with a limit, shared by every session.
 pub struct Engine {
-    pool: Arc<dyn MemoryPool>,
+    pool: Arc<SharedPool>,
+    /// Bytes that one statement may reserve.
+    statement_bytes: usize,
     /// What every session's runtime starts from; its own registry is empty.
     shared: Arc<RuntimeEnv>,
     partitions: usize,
-    /// The default spill folder, gone with the engine.
-    _own_folder: Option<TempDir>,
+    workers: Workers,
+    spill: SpillFolder,
 }
 
 impl Engine {
@@ -44,21 +50,22 @@ impl Engine {
     /// # Errors
     /// `Invalid` when the spill folder cannot be made or emptied.
     pub fn new(limits: &Limits) -> Result<Arc<Self>> {
-        let (folder, own_folder) = spill_folder(limits.spill_dir.as_deref())?;
-        let named = NonZeroUsize::new(NAMED_CONSUMERS).unwrap_or(NonZeroUsize::MIN);
-        let pool: Arc<dyn MemoryPool> =
-            Arc::new(TrackConsumersPool::new(FairSpillPool::new(limits.memory_mib.saturating_mul(MIB)), named));
+        let spill = SpillFolder::open(limits.spill_dir.as_deref())?;
+        let folder = spill.path().to_owned();
+        let pool = Arc::new(SharedPool::new(limits.memory_mib.saturating_mul(MIB)));
         let disk = DiskManager::builder()
             .with_mode(DiskManagerMode::Directories(vec![folder.clone()]))
             .with_max_temp_directory_size(limits.spill_mib.saturating_mul(MIB as u64));
         let shared = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::clone(&pool))
+            .with_memory_pool(Arc::clone(&pool) as _)
             .with_disk_manager_builder(disk)
             .with_object_store_registry(Arc::new(Sealed::empty()))
             .build_arc()
-            .map_err(|error| unusable(&folder, &error))?;
+            .map_err(|error| super::spill::unusable(&folder, &error))?;
         let partitions = limits.partitions.max(1);
-        Ok(Arc::new(Self { pool, shared, partitions, _own_folder: own_folder }))
+        let workers = Workers::start(partitions)?;
+        let statement_bytes = limits.memory_of_statement().saturating_mul(MIB);
+        Ok(Arc::new(Self { pool, statement_bytes, shared, partitions, workers, spill }))
     }
 
     /// The runtime of client sessions: it opens no store at all.
@@ -86,6 +93,7 @@ impl Engine {
             .with_config(self.private_config())
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rules(private_rules())
             .build();
         Ok(PrivateSession::new(state))
     }
@@ -102,12 +110,33 @@ impl Engine {
         parquet.pushdown_filters = true;
         parquet.coerce_int96 = Some("us".to_owned());
         parquet.metadata_size_hint = Some(512 * 1024);
+        self.with_memory_options(config)
+    }
+
+    /// The configuration with sizes that follow the memory of one statement: [`BatchBytes`], small beside what a statement may take,
+    /// since operators reserve only what is already there, and what sorts keep for their merges, so that those of all partitions find it.
+    pub fn with_memory_options(&self, config: SessionConfig) -> SessionConfig {
+        let batch = (self.statement_bytes / 32 / self.partitions).clamp(SMALLEST_BATCH, LARGEST_BATCH);
+        let merge = (batch * 2).min(LARGEST_MERGE);
         config
+            .with_extension(Arc::new(BatchBytes(batch)))
+            .with_sort_spill_reservation_bytes(merge)
+            .with_sort_in_place_threshold_bytes((merge / 4).min(MIB))
     }
 
     /// The pool that all queries reserve from.
     pub fn memory_pool(&self) -> Arc<dyn MemoryPool> {
-        Arc::clone(&self.pool)
+        Arc::clone(&self.pool) as _
+    }
+
+    /// What goes with one execution of a statement.
+    pub fn begin_statement(&self) -> Arc<StatementControl> {
+        StatementControl::new(StatementPool::new(self.statement_bytes, Arc::clone(&self.pool)))
+    }
+
+    /// Where plans run.
+    pub fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// Degree of parallelism of one query.
@@ -125,45 +154,26 @@ impl Engine {
         self.shared.disk_manager.spilling_progress().active_files_count
     }
 
+    /// Removes all spilled data, at the end of the process: whatever still runs then fails where it reads it again.
+    pub fn remove_spilled(&self) {
+        self.spill.remove();
+    }
+
     /// Where spilled data lies.
     pub fn spill_dir(&self) -> Option<PathBuf> {
         self.shared.disk_manager.temp_dir_paths().into_iter().next()
     }
 }
 
-/// The folder for spilled data, empty and closed to others. Below a configured folder it is one of our own, so that emptying it
-/// can never take what somebody else keeps there.
-fn spill_folder(configured: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
-    let Some(configured) = configured else {
-        let own = tempfile::Builder::new().prefix("meshgate-spill-").tempdir();
-        let own = own.map_err(|error| unusable(&std::env::temp_dir(), &DataFusionError::IoError(error)))?;
-        return Ok((own.path().to_owned(), Some(own)));
-    };
-    let folder = configured.join("meshgate-spill");
-    let made = || -> std::io::Result<()> {
-        if fs::symlink_metadata(&folder).is_ok() {
-            fs::remove_dir_all(&folder)?;
+/// The engine's own rules, but for the one that hands conditions to readers.
+fn private_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::default().rules;
+    for rule in &mut rules {
+        if rule.name() == "FilterPushdown" {
+            *rule = Arc::new(ExactPushdown::new());
         }
-        make_private(&folder)
-    };
-    made().map_err(|error| unusable(&folder, &DataFusionError::IoError(error)))?;
-    Ok((folder, None))
-}
-
-#[cfg(unix)]
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-fn unusable(folder: &Path, error: &DataFusionError) -> Diagnostic {
-    Diagnostic::error(Kind::Invalid, format!("cannot use `{}` for spilled data: {error}", folder.display()))
-        .hint("set `limits.spill_dir` to a folder that the gateway may write to")
+    }
+    rules
 }
 
 impl fmt::Debug for Engine {
@@ -175,7 +185,7 @@ impl fmt::Debug for Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::execution::memory_pool::MemoryConsumer;
+    use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer};
     use object_store::memory::InMemory;
 
     fn engine(limits: &Limits) -> Arc<Engine> {
@@ -217,7 +227,7 @@ mod tests {
     #[test]
     fn leaf_plans_are_optimized_by_the_reviewed_rules() {
         let session = engine(&Limits::default()).private(&url("s3://one/"), Arc::new(InMemory::new())).unwrap();
-        crate::engine::reviewed::assert_reviewed(session.state(), &[], &[]);
+        crate::engine::reviewed::assert_reviewed(session.state(), &[], &[], "ExactPushdown");
     }
 
     #[test]
@@ -241,31 +251,17 @@ mod tests {
         assert!(reservation.try_grow(MIB).is_err());
     }
 
-    #[cfg(unix)]
     #[test]
-    fn the_spill_folder_is_closed_to_others_and_emptied_at_start() {
-        use std::os::unix::fs::PermissionsExt;
-        let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join("not-ours"), "kept").unwrap();
-        let limits = Limits { spill_dir: Some(home.path().to_owned()), spill_mib: 7, ..Limits::default() };
-        let folder = home.path().join("meshgate-spill");
-        fs::create_dir_all(folder.join("left-over")).unwrap();
-        let engine = engine(&limits);
-        assert!(home.path().join("not-ours").exists());
-        assert!(!folder.join("left-over").exists());
-        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-        assert!(engine.spill_dir().unwrap().starts_with(&folder));
-        assert_eq!(engine.shared.disk_manager.max_temp_directory_size(), 7 * MIB as u64);
-        let file = engine.shared.disk_manager.create_tmp_file("test").unwrap();
-        assert_eq!(engine.spill_files(), 1);
-        drop(file);
-        assert_eq!(engine.spill_files(), 0);
-    }
-
-    #[test]
-    fn a_spill_folder_below_a_file_is_refused() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let limits = Limits { spill_dir: Some(file.path().join("below")), ..Limits::default() };
-        assert!(Engine::new(&limits).unwrap_err().message.contains("for spilled data"));
+    fn statement_takes_half_unless_configured() {
+        for (statement_memory_mib, most) in [(None, 4), (Some(3), 3), (Some(9), 8)] {
+            let engine = engine(&Limits { memory_mib: 8, statement_memory_mib, ..Limits::default() });
+            let control = engine.begin_statement();
+            let reservation = MemoryConsumer::new("join").register(control.memory_pool());
+            assert!(reservation.try_grow(most * MIB + 1).is_err());
+            reservation.try_grow(most * MIB).unwrap();
+            assert_eq!(engine.reserved_bytes(), most * MIB);
+            drop(control);
+            assert_eq!(engine.reserved_bytes(), 0, "what a consumer keeps is given back with its statement");
+        }
     }
 }

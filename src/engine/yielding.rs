@@ -3,7 +3,7 @@
 //! A task is ended where it waits. Leaves of the engine wait now and then on purpose, but a join makes many batches of one that it has
 //! read: what consumes them in a loop, such as a sum, does not come back for minutes, whoever has gone away meanwhile. An aggregate
 //! waits with what it reads, behind 128 batches: with many groups each of them may take a tenth of a second. To wait behind every batch
-//! wakes more threads than there is work for.
+//! wakes more threads than there is work for. What a join does between two batches is bounded by [`super::slicing`].
 
 use std::any::type_name;
 use std::fmt;
@@ -26,6 +26,8 @@ use datafusion::physical_plan::{
 };
 use futures::stream::{Stream, StreamExt as _, poll_fn};
 
+use super::slicing::{Progress, sliced};
+
 /// Makes operators wait that answer more batches than they read, and those that aggregates read from. It stands last among the rules,
 /// so that none has to see through what it puts into a plan.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ impl PhysicalOptimizerRule for Yielding {
                 let inputs = node.children().into_iter().map(|input| waiting(Arc::clone(input))).collect();
                 let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
                 return Ok(Transformed::yes(node.replace_children(inputs, same)?));
+            }
+            if let Some(join) = sliced(&node)? {
+                return Ok(Transformed::yes(Arc::new(YieldingExec {
+                    input: join.plan,
+                    progress: Some(join.progress),
+                })));
             }
             let multiplies = node.children().len() > 1 || node.is::<UnnestExec>();
             Ok(if multiplies { Transformed::yes(waiting(node)) } else { Transformed::no(node) })
@@ -55,12 +63,16 @@ impl PhysicalOptimizerRule for Yielding {
 }
 
 fn waiting(node: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    if node.is::<YieldingExec>() { node } else { Arc::new(YieldingExec(node)) }
+    if node.is::<YieldingExec>() { node } else { Arc::new(YieldingExec { input: node, progress: None }) }
 }
 
 /// Its input, with waits.
 #[derive(Debug)]
-struct YieldingExec(Arc<dyn ExecutionPlan>);
+struct YieldingExec {
+    input: Arc<dyn ExecutionPlan>,
+    /// Of a join whose probe side comes in slices.
+    progress: Option<Arc<Progress>>,
+}
 
 impl DisplayAs for YieldingExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +86,7 @@ impl ExecutionPlan for YieldingExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.0.properties()
+        self.input.properties()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
@@ -82,7 +94,7 @@ impl ExecutionPlan for YieldingExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.0]
+        vec![&self.input]
     }
 
     fn apply_expressions(
@@ -98,7 +110,7 @@ impl ExecutionPlan for YieldingExec {
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self(input))),
+            (Some(input), true) => Ok(Arc::new(Self { input, progress: self.progress.clone() })),
             _ => Err(DataFusionError::Internal(format!("{} has one input", type_name::<Self>()))),
         }
     }
@@ -108,8 +120,14 @@ impl ExecutionPlan for YieldingExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.0.execute(partition, context)?;
-        Ok(Box::pin(RecordBatchStreamAdapter::new(input.schema(), yielding(input, TURN))))
+        let input = self.input.execute(partition, context)?;
+        let (schema, progress) = (input.schema(), self.progress.clone());
+        let counted = input.inspect(move |_| {
+            if let Some(progress) = &progress {
+                progress.answered(partition);
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, yielding(counted, TURN))))
     }
 }
 
@@ -117,7 +135,10 @@ impl ExecutionPlan for YieldingExec {
 const TURN: Duration = Duration::from_millis(5);
 
 /// Waits behind a batch when a turn has passed since the last wait: what is done with one above may be slow.
-fn yielding(mut input: SendableRecordBatchStream, turn: Duration) -> impl Stream<Item = Result<RecordBatch>> {
+fn yielding(
+    mut input: impl Stream<Item = Result<RecordBatch>> + Unpin,
+    turn: Duration,
+) -> impl Stream<Item = Result<RecordBatch>> {
     let mut since: Option<Instant> = None;
     poll_fn(move |context| {
         if since.is_some_and(|since| since.elapsed() >= turn) {
@@ -146,7 +167,7 @@ mod tests {
         let schema: SchemaRef = Arc::new(Schema::empty());
         let batch = RecordBatch::new_empty(Arc::clone(&schema));
         let ready = stream::iter((0..100).map(move |_| Ok(batch.clone())));
-        let mut slow = Box::pin(yielding(Box::pin(RecordBatchStreamAdapter::new(schema, ready)), turn));
+        let mut slow = Box::pin(yielding(ready, turn));
         let (mut waits, mut batches) = (0, 0);
         loop {
             match futures::poll!(slow.next()) {

@@ -1,0 +1,65 @@
+//! What one running statement may use, and whether anybody still wants it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::MemoryPool;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::memory::StatementPool;
+
+/// Goes with one execution of a statement, from the opening of its products to its last batch. It stands in the session
+/// configuration of the execution as an extension, so that table providers and operators find it.
+pub struct StatementControl {
+    cancelled: CancellationToken,
+    pool: Arc<dyn MemoryPool>,
+    /// The same pool, to close it.
+    owned: Arc<StatementPool>,
+}
+
+impl StatementControl {
+    pub(in crate::engine) fn new(pool: StatementPool) -> Arc<Self> {
+        let owned = Arc::new(pool);
+        Arc::new(Self { cancelled: CancellationToken::new(), pool: Arc::clone(&owned) as _, owned })
+    }
+
+    /// With `bytes` of memory, all of which the gateway has.
+    #[cfg(test)]
+    pub(in crate::engine) fn for_tests(bytes: usize) -> Arc<Self> {
+        Self::new(StatementPool::new(bytes, Arc::new(super::memory::SharedPool::new(bytes))))
+    }
+
+    /// True once the result has no reader, the statement was called off, or its deadline has passed. What computes for longer than
+    /// a batch asks between its slices.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// Resolves when the statement is cancelled.
+    pub fn token(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Cancels the statement when it is dropped.
+    pub fn cancel_on_drop(&self) -> DropGuard {
+        self.cancelled.clone().drop_guard()
+    }
+
+    /// The memory of this statement; everything that it holds is reserved here.
+    pub fn memory_pool(&self) -> &Arc<dyn MemoryPool> {
+        &self.pool
+    }
+}
+
+/// The last task of the statement is gone: nothing of what it reserved stays, even if an operator forgot to give it back.
+impl Drop for StatementControl {
+    fn drop(&mut self) {
+        self.owned.close();
+    }
+}
+
+impl fmt::Debug for StatementControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatementControl").field("cancelled", &self.is_cancelled()).finish_non_exhaustive()
+    }
+}
