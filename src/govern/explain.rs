@@ -4,11 +4,12 @@
 //! another story. Of policies it names those that bear on what is visible, and of their conditions nothing but what
 //! [`Readable`] shows the reader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::exposure::{Alternative, AnyOf, Cell, Conditions, Rows, Rules};
 use super::project::View;
 use super::table::GovernedTable;
+use crate::contract::Dataset;
 use crate::name::ColumnPath;
 use crate::policy::{ColumnRules, Condition, Exposed, Mask, Readable, Rule};
 
@@ -39,6 +40,78 @@ pub fn explain(table: &GovernedTable, audits: bool) -> Vec<Explained> {
     out
 }
 
+/// Ids of the policies that decide about visible rows and cells, sorted: all that [`explain`] names. What is said of a column that is
+/// hidden for every row is not among them, so the reader cannot tell that it is there.
+pub(super) fn deciding_policies(dataset: &Dataset, exposed: &Exposed) -> Vec<String> {
+    let view = View::of(dataset, exposed);
+    let visible: HashSet<&ColumnPath> = view.cells().into_iter().map(|(path, _)| path).collect();
+    // Columns that look alike to all policies share their rules.
+    let mut seen = HashSet::new();
+    let mut found = BTreeSet::new();
+    for column in exposed.columns.iter().filter(|column| visible.contains(&column.path)) {
+        if seen.insert((column.offers.as_ptr(), column.caps.as_ptr())) {
+            found.extend(of_rows(column, &view.rows));
+            found.extend(of_cells(column, &view.rows));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// What is left of a column's rules in visible rows. A cap that shows more than any offer changes nothing.
+fn effective(whole: &Rules, rows: &Rows) -> Rules {
+    let mut rules = whole.clone().within(rows);
+    let best = rules.offers.first().map_or(Mask::Hidden, |(mask, _)| *mask);
+    rules.caps.retain(|(mask, _)| *mask > best);
+    rules
+}
+
+/// The policies behind what the cells of a visible column show.
+fn of_cells(column: &ColumnRules, rows: &Rows) -> BTreeSet<String> {
+    let whole = Rules::of(column);
+    let left = effective(&whole, rows);
+    let mut found = BTreeSet::new();
+    for (left, whole, rules) in [(&left.offers, &whole.offers, &column.offers), (&left.caps, &whole.caps, &column.caps)]
+    {
+        for (mask, _) in left {
+            if let Some((_, when)) = whole.iter().find(|(known, _)| known == mask) {
+                found.extend(ids(rules, *mask, when));
+            }
+        }
+    }
+    found
+}
+
+fn alternatives_of(rows: &Rows) -> &[Alternative] {
+    match rows {
+        Rows::Where(alternatives) => alternatives,
+        Rows::All | Rows::None => &[],
+    }
+}
+
+/// The policies of a visible column that decide which rows are visible.
+fn of_rows(column: &ColumnRules, rows: &Rows) -> BTreeSet<String> {
+    let alternatives = alternatives_of(rows);
+    let decided = Rules::of(column);
+    let mut policies = BTreeSet::new();
+    for (mask, when) in &decided.offers {
+        let always = when.is_none()
+            && (*rows == Rows::All || alternatives.iter().any(|alternative| alternative.offered.is_none()));
+        let sometimes = when.as_ref().is_some_and(|when| {
+            alternatives.iter().filter_map(|a| a.offered.as_ref()).any(|offered| !offered.is_disjoint(when))
+        });
+        if always || sometimes {
+            policies.extend(ids(&column.offers, *mask, when));
+        }
+    }
+    for (mask, when) in decided.caps.iter().filter(|(mask, _)| *mask == Mask::Hidden) {
+        let withholds = |a: &Alternative| when.as_ref().is_some_and(|when| !a.withheld.is_disjoint(when));
+        if alternatives.iter().any(withholds) {
+            policies.extend(ids(&column.caps, *mask, when));
+        }
+    }
+    policies
+}
+
 struct Words<'a> {
     audits: bool,
     named: &'a dyn Fn(&ColumnPath) -> bool,
@@ -48,31 +121,10 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn rows(&self, exposed: &Exposed, rows: &Rows, cells: &[(&ColumnPath, &Cell)]) -> Explained {
-        let alternatives: &[Alternative] = match rows {
-            Rows::Where(alternatives) => alternatives,
-            Rows::All | Rows::None => &[],
-        };
+        let alternatives = alternatives_of(rows);
         let visible = |rules: &&ColumnRules| cells.iter().any(|(path, _)| **path == rules.path);
-        let mut policies = BTreeSet::new();
-        for column in exposed.columns.iter().filter(visible) {
-            let decided = Rules::of(column);
-            for (mask, when) in &decided.offers {
-                let always = when.is_none()
-                    && (*rows == Rows::All || alternatives.iter().any(|alternative| alternative.offered.is_none()));
-                let sometimes = when.as_ref().is_some_and(|when| {
-                    alternatives.iter().filter_map(|a| a.offered.as_ref()).any(|offered| !offered.is_disjoint(when))
-                });
-                if always || sometimes {
-                    policies.extend(ids(&column.offers, *mask, when));
-                }
-            }
-            for (mask, when) in decided.caps.iter().filter(|(mask, _)| *mask == Mask::Hidden) {
-                let withholds = |a: &Alternative| when.as_ref().is_some_and(|when| !a.withheld.is_disjoint(when));
-                if alternatives.iter().any(withholds) {
-                    policies.extend(ids(&column.caps, *mask, when));
-                }
-            }
-        }
+        let policies = exposed.columns.iter().filter(visible).flat_map(|column| of_rows(column, rows));
+        let policies: BTreeSet<String> = policies.collect();
         let policies: Vec<String> = policies.into_iter().collect();
         let by = by(&policies);
         let (exposure, reason) = if alternatives.is_empty() {
@@ -100,10 +152,7 @@ impl Words<'_> {
 
     fn column(&self, path: &ColumnPath, cell: &Cell, rules: &ColumnRules, rows: &Rows) -> Explained {
         let whole = Rules::of(rules);
-        let Rules { offers, mut caps } = whole.clone().within(rows);
-        // A cap that shows more than any offer changes nothing.
-        let best = offers.first().map_or(Mask::Hidden, |(mask, _)| *mask);
-        caps.retain(|(mask, _)| *mask > best);
+        let Rules { offers, mut caps } = effective(&whole, rows);
         let always = caps.pop_if(|(_, when)| when.is_none()).map(|(mask, _)| mask);
         // Under a cap that always applies the offers need no words, unless they show through it.
         let offered_always = offers.last().is_some_and(|(_, when)| when.is_none());

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::cte_worktable::CteWorkTable;
@@ -22,10 +23,13 @@ use datafusion::physical_plan::memory::LazyMemoryExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
 
+use super::openings::{Openings, Unopened};
 use super::scan::ProductScan;
 use super::system::SystemTable;
 use super::table::GovernedTable;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::StatementControl;
+use crate::engine::calls::{bind_calls, bind_optimized_calls};
 
 /// A logical plan that may run for the view it was planned for.
 #[derive(Debug, Clone)]
@@ -108,9 +112,74 @@ impl AdmittedPlan {
         Arc::clone(self.logical.schema().inner())
     }
 
-    /// Optimizes and plans physically, in a client session, and looks at the leaves once more.
-    pub async fn physical(&self, state: &SessionState) -> Result<AdmittedExecution, DataFusionError> {
-        let plan = state.create_physical_plan(&self.logical).await?;
+    /// Optimizes in a client session, binding calls that can cost much to the control of the execution. What the optimizer finds to be
+    /// empty is not among the products to open.
+    ///
+    /// # Errors
+    /// Those of the optimizer.
+    pub fn optimize(&self, state: &SessionState) -> Result<OptimizedPlan, DataFusionError> {
+        let logical = match state.config().get_extension::<StatementControl>() {
+            Some(control) => {
+                let optimized = state.optimize(&bind_calls(&self.logical, &control)?)?;
+                bind_optimized_calls(optimized, &control)?
+            }
+            None => state.optimize(&self.logical)?,
+        };
+        let unopened = unopened(&logical)?;
+        Ok(OptimizedPlan { logical, unopened })
+    }
+}
+
+/// The products of a plan, in each of its subqueries, each once.
+fn unopened(logical: &LogicalPlan) -> Result<Vec<Unopened>, DataFusionError> {
+    let mut found: Vec<Unopened> = Vec::new();
+    logical.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            let any: &dyn Any = provider.as_ref();
+            if let Some(table) = any.downcast_ref::<GovernedTable>()
+                && !found.iter().any(|known| known.is_same(table.entry()))
+            {
+                found.push(table.unopened());
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+/// An admitted plan, optimized for one execution.
+#[derive(Debug, Clone)]
+pub struct OptimizedPlan {
+    logical: LogicalPlan,
+    unopened: Vec<Unopened>,
+}
+
+impl OptimizedPlan {
+    /// True if there is nothing to open.
+    pub fn reads_no_product(&self) -> bool {
+        self.unopened.is_empty()
+    }
+
+    /// Opens each product once; waits for stores, and for each product no longer than `within`.
+    ///
+    /// # Errors
+    /// What the reader may know of a product that cannot be opened: `Unavailable` or `Internal`.
+    pub async fn open(&self, within: Duration) -> Result<Arc<Openings>> {
+        Openings::open(&self.unopened, within).await
+    }
+
+    /// Plans physically over what was opened, in a client session, and looks at the leaves once more.
+    ///
+    /// # Errors
+    /// Those of the planner; an internal one for a product that was not opened.
+    pub async fn physical(
+        &self,
+        state: &mut SessionState,
+        openings: Arc<Openings>,
+    ) -> Result<AdmittedExecution, DataFusionError> {
+        state.config_mut().set_extension(openings);
+        let plan = state.query_planner().create_physical_plan(&self.logical, state).await?;
         if !leaves_are_governed(&plan) {
             return Err(DataFusionError::External(Box::new(ungoverned())));
         }

@@ -21,6 +21,7 @@ mod text;
 mod explain;
 // the table and its leaf
 mod leakproof;
+mod openings;
 mod refusal;
 mod scan;
 mod selectivity;
@@ -42,8 +43,9 @@ mod view;
 pub use catalog::MeshCatalog;
 pub use compare::{ColumnDifference, Difference, Seen, Shift, compare};
 pub use explain::{Explained, explain};
-pub use gate::{AdmittedExecution, AdmittedPlan, admit};
+pub use gate::{AdmittedExecution, AdmittedPlan, OptimizedPlan, admit};
 pub use generation::{Current, Generation};
+pub use openings::Openings;
 pub use project::{ColumnExposure, column_exposures};
 pub use scan::ProductScan;
 pub use system::SystemTable;

@@ -136,6 +136,14 @@ impl<'a> Part<'a> {
         matches!(&self.shape, Shape::Cell(cell) if cell.steps().iter().all(|shown| *shown == Shown::NULL))
     }
 
+    /// True where what is shown depends on the values.
+    pub fn is_read(&self) -> bool {
+        match &self.shape {
+            Shape::Cell(_) => !self.is_null(),
+            Shape::Struct(parts) => parts.iter().any(Part::is_read),
+        }
+    }
+
     /// True for a column on which predicates and dynamic filters may run below the policy.
     ///
     /// No floating-point number does: files leave NaN out of their statistics and the engine takes it for the largest, so a visible

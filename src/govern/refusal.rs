@@ -4,30 +4,63 @@ use std::fmt::Display;
 
 use datafusion::common::DataFusionError;
 
+use super::openings::Openings;
 use crate::diagnostic::{Diagnostic, Kind};
-use crate::source::Replaced;
+use crate::engine::memory::ExceededLimit;
+use crate::source::{Replaced, is_silent};
 use crate::telemetry::correlation_id;
 
 /// Logs the detail under a fresh correlation id and answers with the id alone.
 pub(super) fn opaque(table: &str, detail: &dyn Display) -> DataFusionError {
-    let id = correlation_id();
-    tracing::error!(target: "meshgate::product", product = table, correlation_id = id, detail = %detail, "product read failed");
-    let told = Diagnostic::error(Kind::Internal, format!("product read failed (`{table}`, correlation id {id})"))
-        .hint("give the id to the product's owner: the detail is in the gateway's log");
-    DataFusionError::External(Box::new(told))
+    DataFusionError::External(Box::new(failed(table, detail)))
 }
 
-/// As [`opaque`], but what the reader can do something about is said as such: the query's own memory does not suffice, or the owner
-/// replaced files just now.
-pub(super) fn opaque_run(table: &str, error: &DataFusionError) -> DataFusionError {
-    if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+fn failed(table: &str, detail: &dyn Display) -> Diagnostic {
+    let id = correlation_id();
+    tracing::error!(target: "meshgate::product", product = table, correlation_id = id, detail = %detail, "product read failed");
+    Diagnostic::error(Kind::Internal, format!("product read failed (`{table}`, correlation id {id})"))
+        .hint("give the id to the product's owner: the detail is in the gateway's log")
+}
+
+/// Why a product could not be opened. That its storage does not answer now is said as such, since asking again may help.
+pub(super) fn unavailable(table: &str, why: &Diagnostic) -> Diagnostic {
+    match why.kind {
+        Kind::Unavailable | Kind::Deadline => silent(table, why),
+        Kind::Stale => changed(table, why),
+        _ => failed(table, why),
+    }
+}
+
+fn changed(table: &str, detail: &dyn Display) -> Diagnostic {
+    tracing::warn!(target: "meshgate::product", product = table, detail = %detail, "a product changed while it was read");
+    Diagnostic::error(Kind::Unavailable, format!("the product changed while it was read (`{table}`)"))
+        .hint("ask again: the next query reads what is there now")
+}
+
+fn silent(table: &str, detail: &dyn Display) -> Diagnostic {
+    let id = correlation_id();
+    tracing::error!(target: "meshgate::product", product = table, correlation_id = id, detail = %detail, "product is unavailable");
+    let told = format!("the product cannot be read now (`{table}`, correlation id {id})");
+    Diagnostic::error(Kind::Unavailable, told).hint(
+        "try again in a moment; if it stays so, give the id to the product's owner: the detail is in the gateway's log",
+    )
+}
+
+/// As [`opaque`], but what the reader can do something about is said as such: the query's own memory does not suffice, the owner
+/// replaced files just now, or the storage does not answer.
+pub(super) fn opaque_run(table: &str, openings: Option<&Openings>, error: &DataFusionError) -> DataFusionError {
+    if let Some(limit) = ExceededLimit::find(error) {
         tracing::warn!(target: "meshgate::product", product = table, detail = %error, "no memory left to read a product");
-        return DataFusionError::ResourcesExhausted(format!("the query's memory does not suffice to read `{table}`"));
+        return limit.refusal();
     }
     if is_replaced(error) {
-        tracing::warn!(target: "meshgate::product", product = table, detail = %error, "a product changed while it was read");
-        let told = Diagnostic::error(Kind::Unavailable, format!("the product changed while it was read (`{table}`)"));
-        return DataFusionError::External(Box::new(told.hint("ask again: the next query reads what is there now")));
+        if let Some(openings) = openings {
+            openings.note_replaced_file();
+        }
+        return DataFusionError::External(Box::new(changed(table, error)));
+    }
+    if is_silent(error) {
+        return DataFusionError::External(Box::new(silent(table, error)));
     }
     opaque(table, error)
 }

@@ -1,5 +1,7 @@
 //! Declared statistics: what the contract promises, never what the data below the policy holds.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::Schema;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Statistics};
@@ -12,12 +14,15 @@ use crate::name::ColumnName;
 /// What a dataset counts whose contract says nothing.
 const UNKNOWN_ROWS: u64 = 1 << 20;
 
+/// Foreign keys of one column each that a reader sees on both sides: the column, and how many rows the dataset has whose key it is.
+pub(super) type VisibleReferences = HashMap<ColumnName, usize>;
+
 /// Row count and distinct counts, in the order of the visible columns. All inexact; no minima, maxima or null counts.
-pub(super) fn declared(contract: &Contract, dataset: &Dataset, visible: &Schema) -> Statistics {
+pub(super) fn declared(dataset: &Dataset, visible: &Schema, references: &VisibleReferences) -> Statistics {
     let rows = rows(dataset);
     let column_statistics = visible.fields().iter().map(|field| {
         let column = dataset.columns.iter().find(|column| column.name.as_str() == field.name());
-        let distinct = column.and_then(|column| distinct(contract, dataset, &column.name));
+        let distinct = column.and_then(|column| distinct(dataset, &column.name, references));
         let distinct_count = Precision::Inexact(distinct.unwrap_or_else(|| usual(rows)).min(rows));
         ColumnStatistics { distinct_count, ..ColumnStatistics::new_unknown() }
     });
@@ -49,22 +54,38 @@ fn usual(rows: usize) -> usize {
     1 << rows.checked_ilog2().unwrap_or(0).div_ceil(2)
 }
 
-fn distinct(contract: &Contract, dataset: &Dataset, column: &ColumnName) -> Option<usize> {
+fn distinct(dataset: &Dataset, column: &ColumnName, references: &VisibleReferences) -> Option<usize> {
     if let [key] = dataset.primary_key().as_slice()
         && key.name == *column
     {
         return Some(rows(dataset));
     }
-    // A foreign key has as many values as the key it points to, where that stands in the same contract.
-    dataset.references.iter().find_map(|reference| {
-        let at = reference.columns.iter().position(|referring| referring == column)?;
-        let mut words = reference.targets.get(at)?.rsplit('.');
-        let (target, table) = (words.next()?, words.next()?);
+    references.get(column).copied()
+}
+
+/// Columns that have as many values as the key they point to, where that stands in the same contract. `shown` says whether the reader
+/// sees a key of the contract's dataset with this index: what a hidden dataset counts must not move the plans of those who do not see it.
+pub(super) fn visible_references(
+    contract: &Contract,
+    dataset: &Dataset,
+    shown: impl Fn(usize, &ColumnName) -> bool,
+) -> VisibleReferences {
+    let mut found = VisibleReferences::new();
+    for reference in &dataset.references {
+        let ([column], [target]) = (reference.columns.as_slice(), reference.targets.as_slice()) else { continue };
+        let mut words = target.rsplit('.');
+        let (Some(target), Some(table)) = (words.next(), words.next()) else { continue };
         let here = words.next().is_none_or(|domain| domain == contract.domain.as_str()) && words.next().is_none();
-        let referred = contract.datasets.iter().find(|other| here && other.name.as_str() == table)?;
-        let keys = referred.primary_key();
-        (keys.len() == 1 && keys.first()?.name.as_str() == target).then(|| rows(referred))
-    })
+        let named = contract.datasets.iter().enumerate().filter(|(_, other)| here && other.name.as_str() == table);
+        let keyed = named.filter_map(|(at, other)| match other.primary_key().as_slice() {
+            [key] if key.name.as_str() == target => Some((at, key.name.clone(), rows(other))),
+            _ => None,
+        });
+        for (_, _, rows) in keyed.filter(|(at, key, _)| shown(*at, key)) {
+            found.entry(column.clone()).or_insert(rows);
+        }
+    }
+    found
 }
 
 /// What is left by predicates that run below the policy, of a dataset's own [`declared`].
@@ -126,7 +147,7 @@ mod tests {
         lines.name = "order_lines".parse().unwrap();
         lines.references = vec![KeyReference {
             columns: vec!["order_id".parse().unwrap()],
-            targets: vec!["sales.orders.order_id".to_owned(), "ignored".to_owned()],
+            targets: vec!["sales.orders.order_id".to_owned()],
         }];
         contract.datasets.push(lines.clone());
         let visible = Schema::new(["order_id", "line_no"].map(|name| Field::new(name, DataType::Int64, true)).to_vec());
@@ -135,7 +156,8 @@ mod tests {
             (statistics.num_rows, distinct.collect::<Vec<_>>())
         };
         assert_eq!(partitions(&lines, 4), 4, "what is not known to be small is not");
-        let whole = declared(&contract, &lines, &visible);
+        let references = visible_references(&contract, &lines, |at, key| at == 0 && key.as_str() == "order_id");
+        let whole = declared(&lines, &visible, &references);
         assert_eq!(
             counts(&whole),
             (Precision::Inexact(1 << 20), vec![Precision::Inexact(1_024), Precision::Inexact(1_024)])

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
@@ -12,13 +12,15 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
 
+use super::explain::deciding_policies;
 use super::filter::{Compiler, Drift, all, conjuncts};
 use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
+use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
 use super::refusal::opaque;
 use super::scan::{Leaf, Private, ProductScan, projected};
-use super::statistics::{declared, filtered, partitions};
+use super::statistics::{VisibleReferences, declared, filtered, partitions};
 use crate::contract::Dataset;
 use crate::mesh::TableEntry;
 use crate::policy::Exposed;
@@ -35,6 +37,9 @@ pub struct GovernedTable {
     schema: SchemaRef,
     /// Columns on which leakproof predicates and dynamic filters may run below the policy.
     passing: HashSet<String>,
+    /// Known once the reader's view has said which other datasets it shows; until then estimates do without.
+    references: OnceLock<VisibleReferences>,
+    deciding: OnceLock<Vec<String>>,
 }
 
 impl GovernedTable {
@@ -60,21 +65,32 @@ impl GovernedTable {
         let passing = view.parts.iter().filter(|part| !restricted && part.passes_through());
         let passing = passing.map(|part| part.column.name.to_string()).collect();
         let schema = schema(&view);
-        Some(Self { entry, exposed, source, key, restricted, schema, passing })
+        let (references, deciding) = (OnceLock::new(), OnceLock::new());
+        Some(Self { entry, exposed, source, key, restricted, schema, passing, references, deciding })
     }
 
     pub fn entry(&self) -> &TableEntry {
         &self.entry
     }
 
-    /// Names of the policies that can bear on a cell, sorted.
+    /// Names of the policies that decide about what the reader sees, sorted: those that EXPLAIN ACCESS names.
     pub fn policies(&self) -> &[String] {
-        &self.exposed.policies
+        self.deciding.get_or_init(|| deciding_policies(self.entry.dataset(), &self.exposed))
+    }
+
+    /// Takes the foreign keys that estimates may use, the first time.
+    pub(super) fn set_references(&self, visible: impl FnOnce() -> VisibleReferences) {
+        self.references.get_or_init(visible);
     }
 
     /// What policy says of it for this principal.
     pub fn exposed(&self) -> &Exposed {
         &self.exposed
+    }
+
+    /// What an execution opens before it is planned.
+    pub(super) fn unopened(&self) -> Unopened {
+        Unopened { entry: self.entry.clone(), source: Arc::clone(&self.source) }
     }
 
     /// True where the mask `hash` has a key; without one it shows NULL.
@@ -87,7 +103,8 @@ impl GovernedTable {
     }
 
     fn statistics_of(&self, columns: &[usize], filters: &[Expr], limit: Option<usize>) -> Statistics {
-        let whole = declared(&self.entry.product.contract, self.entry.dataset(), &self.schema);
+        let none = VisibleReferences::new();
+        let whole = declared(self.entry.dataset(), &self.schema, self.references.get().unwrap_or(&none));
         let whole =
             if filters.is_empty() { whole } else { filtered(&whole, self.entry.dataset(), &self.schema, filters) };
         projected(whole, columns, limit)
@@ -106,6 +123,13 @@ impl GovernedTable {
         let mut filters: Vec<Expr> = compiler.rows(&view.rows).map_err(opaque)?.into_iter().collect();
         for predicate in predicates {
             filters.push(below(predicate.clone())?);
+        }
+        // A statement that does not read such a column is answered as if it were whole; policies see it as marked.
+        let shown = columns.iter().filter_map(|index| view.parts.get(*index)).filter(|part| part.is_read());
+        let shown = shown.map(|part| part.column.name.to_string());
+        let asked = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
+        if let Some(why) = shown.chain(asked).find_map(|column| raw.unreadable(&column).cloned()) {
+            return Err(opaque(why));
         }
         let mut exprs = Vec::with_capacity(columns.len());
         for index in columns {
@@ -178,17 +202,21 @@ impl TableProvider for GovernedTable {
         let columns: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema: Schema = self.schema.project(&columns)?;
         let table = self.entry.table.to_string();
-        let raw = self.source.open(&self.entry).await.map_err(|error| opaque(&table, &error))?;
-        let private = self.private(&raw, &columns, filters, limit)?;
+        // What is read was opened for this execution, once for all places that name the product.
+        let openings = state.config().get_extension::<Openings>();
+        let Some(raw) = openings.as_ref().and_then(|openings| openings.of(&self.entry)) else {
+            return internal_err!("`{table}` was not opened before it was planned");
+        };
+        let private = self.private(raw, &columns, filters, limit)?;
         let leaf = Leaf {
-            policies: self.exposed.policies.clone(),
+            policies: self.policies().to_vec(),
             statistics: self.statistics_of(&columns, filters, limit),
             partitions: partitions(self.entry.dataset(), state.config().target_partitions()),
             passing: schema.fields().iter().map(|field| self.passing.contains(field.name())).collect(),
             schema: Arc::new(schema),
             table: table.clone(),
         };
-        let scan = ProductScan::open(&raw, private, leaf).await.map_err(|error| opaque(&table, &error))?;
+        let scan = ProductScan::open(raw, private, leaf).await.map_err(|error| opaque(&table, &error))?;
         Ok(Arc::new(scan))
     }
 }

@@ -7,13 +7,15 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ScopedJoinHandle, available_parallelism};
 
+use datafusion::catalog::TableProvider as _;
 use sha2::{Digest, Sha256};
 
 use super::generation::Generation;
+use super::statistics::{VisibleReferences, visible_references};
 use super::table::GovernedTable;
 use crate::identity::{AttributeValue, Principal};
 use crate::mesh::{Product, TableEntry};
-use crate::name::{DatasetName, DomainName, QualifiedTable};
+use crate::name::{ColumnName, DatasetName, DomainName, QualifiedTable};
 use crate::policy::{Decision, ProductAction, STACK_BYTES};
 use crate::telemetry::Clock;
 
@@ -27,7 +29,7 @@ pub struct PrincipalView {
     purpose: String,
     digest: [u8; 32],
     clock: Clock,
-    decided: Mutex<BTreeMap<QualifiedTable, Option<Arc<GovernedTable>>>>,
+    known: Mutex<BTreeMap<QualifiedTable, Option<Arc<GovernedTable>>>>,
 }
 
 /// What a name is to this principal.
@@ -43,7 +45,7 @@ pub enum Resolution {
 impl PrincipalView {
     pub fn new(generation: Arc<Generation>, principal: Principal, purpose: &str, clock: Clock) -> Self {
         let digest = view_digest(&generation, &principal, purpose);
-        Self { generation, principal, purpose: purpose.to_owned(), digest, clock, decided: Mutex::default() }
+        Self { generation, principal, purpose: purpose.to_owned(), digest, clock, known: Mutex::default() }
     }
 
     /// The key of every cache that holds something decided for this view.
@@ -137,8 +139,31 @@ impl PrincipalView {
     }
 
     fn governed(&self, entry: &TableEntry) -> Option<Arc<GovernedTable>> {
+        let (table, _) = self.decided(entry);
+        if let Some(table) = &table {
+            table.set_references(|| self.visible_references(entry));
+        }
+        table
+    }
+
+    /// Keys of other datasets that this principal sees. A dataset that is decided by the hour counts as one that is not shown, so that
+    /// estimates do not change with it.
+    fn visible_references(&self, entry: &TableEntry) -> VisibleReferences {
+        let tables = || self.generation.tables_of(&entry.product.name);
+        let shown = |dataset: usize, key: &ColumnName| {
+            let other = tables().find(|other| other.dataset == dataset && Arc::ptr_eq(&other.product, &entry.product));
+            let other = other.map(|other| self.decided(other));
+            other.is_some_and(|(table, keep)| {
+                keep && table.is_some_and(|table| table.schema().column_with_name(key.as_str()).is_some())
+            })
+        };
+        visible_references(&entry.product.contract, entry.dataset(), shown)
+    }
+
+    /// The decision about one dataset, and whether it holds at any time.
+    fn decided(&self, entry: &TableEntry) -> (Option<Arc<GovernedTable>>, bool) {
         if let Some(known) = self.lock().get(&entry.table) {
-            return known.clone();
+            return (known.clone(), true);
         }
         let decision =
             self.generation.policies().authorize(&self.principal, &self.purpose, self.clock.unix_millis(), entry);
@@ -165,11 +190,11 @@ impl PrincipalView {
         if keep {
             self.lock().insert(entry.table.clone(), table.clone());
         }
-        table
+        (table, keep)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<QualifiedTable, Option<Arc<GovernedTable>>>> {
-        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,6 +4,7 @@
 //! which shows no children, so that no rule moves anything across the policy. This folder alone reaches raw plans. Absent on purpose:
 //! anything measured below the policy, in properties, statistics, metrics or words.
 
+mod conditions;
 mod inject;
 mod product;
 mod rechunk;

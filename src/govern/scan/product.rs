@@ -9,6 +9,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
@@ -25,14 +26,18 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr, PlanProperties,
 };
 use futures::TryStreamExt;
+use futures::future::ready;
 
+use super::conditions::Conditions;
 use super::inject::injected;
 use super::rechunk::Rechunk;
+use crate::engine::memory::visible_bytes;
 use crate::engine::{PrivateSession, rechunked};
 use crate::govern::filter::BASE;
+use crate::govern::openings::Openings;
 use crate::govern::refusal::opaque_run;
 use crate::govern::statistics::share;
-use crate::source::RawTable;
+use crate::source::{RawTable, Watch};
 
 /// What runs below the policy, over the opened dataset's columns under the name [`BASE`].
 pub(in crate::govern) struct Private {
@@ -46,7 +51,7 @@ pub(in crate::govern) struct Private {
 
 impl Private {
     /// `Projection(masks) ← Filter(policy AND leakproof predicates) ← base`, planned in the dataset's own session.
-    async fn plan(self, raw: &RawTable, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn plan(self, raw: &RawTable, partitions: usize) -> Result<(Arc<dyn ExecutionPlan>, Conditions)> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reaches data, and only below the policy")]
         let base = raw.expose_raw().clone();
         for (name, data_type) in &self.promised {
@@ -66,7 +71,11 @@ impl Private {
         }
         let session = raw.session();
         let state = if partitions == 1 { session.single() } else { session.state() };
-        state.create_physical_plan(&plan.build()?).await
+        let optimized = state.optimize(&plan.build()?)?;
+        let conditions = Conditions::of_filters(&optimized, state)?;
+        let planned = state.query_planner().create_physical_plan(&optimized, state).await?;
+        conditions.check(planned.as_ref())?;
+        Ok((planned, conditions))
     }
 }
 
@@ -88,6 +97,10 @@ pub(in crate::govern) struct Leaf {
 pub struct ProductScan {
     leaf: Arc<Leaf>,
     session: Arc<PrivateSession>,
+    /// What each plan below filters by.
+    conditions: Arc<Conditions>,
+    /// Looks at what reads failed for.
+    watch: Watch,
     /// The private plan as it was made.
     pristine: Arc<dyn ExecutionPlan>,
     /// With the accepted dynamic filters, in as many partitions as declared.
@@ -101,7 +114,7 @@ pub struct ProductScan {
 impl ProductScan {
     pub(in crate::govern) async fn open(raw: &RawTable, private: Private, leaf: Leaf) -> Result<Self> {
         let limited = private.limit.is_some();
-        let pristine = private.plan(raw, leaf.partitions).await?;
+        let (pristine, conditions) = private.plan(raw, leaf.partitions).await?;
         let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
         if types(&pristine.schema()) != types(&leaf.schema) {
             return internal_err!("the opened dataset yields {} where {} is declared", pristine.schema(), leaf.schema);
@@ -121,6 +134,8 @@ impl ProductScan {
         Ok(Self {
             leaf: Arc::new(leaf),
             session: Arc::clone(raw.session()),
+            conditions: Arc::new(conditions),
+            watch: raw.watch().clone(),
             pristine,
             running,
             accepted: Vec::new(),
@@ -165,6 +180,15 @@ fn dealt(plan: Arc<dyn ExecutionPlan>, partitions: usize, session: &PrivateSessi
     Ok(Arc::new(RepartitionExec::try_new(even, Partitioning::RoundRobinBatch(partitions))?))
 }
 
+/// The stream with the last batch reserved, and once more for what it was decoded from and is copied into.
+fn reserved(stream: SendableRecordBatchStream, pool: &Arc<dyn MemoryPool>) -> SendableRecordBatchStream {
+    let reservation = MemoryConsumer::new("product scan").register(pool);
+    let schema = stream.schema();
+    let batches = stream
+        .and_then(move |batch| ready(reservation.try_resize(visible_bytes(&batch).saturating_mul(2)).map(|()| batch)));
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
 impl DisplayAs for ProductScan {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let policies = self.leaf.policies.join(", ");
@@ -201,7 +225,9 @@ impl ExecutionPlan for ProductScan {
 
     /// Back to the plan as it was made: the filters of the last round belong to joins that are reset too.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let pristine = reset_plan_states(Arc::clone(&self.pristine))?;
+        let opaque = |error| opaque_run(&self.leaf.table, None, &error);
+        let pristine = reset_plan_states(Arc::clone(&self.pristine)).map_err(opaque)?;
+        self.conditions.check(pristine.as_ref()).map_err(opaque)?;
         Ok(Arc::new(Self {
             running: dealt(Arc::clone(&pristine), self.leaf.partitions, &self.session)?,
             pristine,
@@ -212,13 +238,14 @@ impl ExecutionPlan for ProductScan {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let leaf = Arc::clone(&self.leaf);
-        let opaque = move |error: DataFusionError| opaque_run(&leaf.table, &error);
+        let (leaf, watch) = (Arc::clone(&self.leaf), self.watch.clone());
+        let openings = context.session_config().get_extension::<Openings>();
+        let opaque = move |error: DataFusionError| opaque_run(&leaf.table, openings.as_deref(), &watch.review(error));
         // No option of the reader's session reaches the private plan; its memory is the query's.
         let private = self.session.task_context(context.memory_pool());
         // Fewer where the gateway found the statement's own rows to be wide; more than usual never.
         let rows = private.session_config().batch_size().min(context.session_config().batch_size());
-        let stream = self.running.execute(partition, private).map_err(&opaque)?;
+        let stream = reserved(self.running.execute(partition, private).map_err(&opaque)?, context.memory_pool());
         let output_rows = MetricBuilder::new(&self.metrics).with_type(MetricType::Summary).output_rows(partition);
         let schema = Arc::clone(&self.leaf.schema);
         let batches = rechunked(stream, Arc::clone(&schema), rows)
@@ -254,7 +281,9 @@ impl ExecutionPlan for ProductScan {
         }
         let accepted: Vec<_> = self.accepted.iter().chain(&fresh).map(Arc::clone).collect();
         let config = self.session.state().config_options();
-        let filtered = injected(&self.pristine, &accepted, config).map_err(|e| opaque_run(&self.leaf.table, &e))?;
+        let opaque = |error| opaque_run(&self.leaf.table, None, &error);
+        let filtered = injected(&self.pristine, &accepted, config).map_err(opaque)?;
+        self.conditions.check(filtered.as_ref()).map_err(opaque)?;
         let running = dealt(filtered, self.leaf.partitions, &self.session)?;
         let updated: Arc<dyn ExecutionPlan> = Arc::new(Self { running, accepted, ..self.clone() });
         Ok(answer.with_updated_node(updated))

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::*;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::stats::Precision;
 use datafusion::logical_expr::{TableProviderFilterPushDown, col, lit};
+use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::fixture::*;
 use crate::contract::Column;
-use crate::govern::{ColumnExposure, GovernedTable, column_exposures};
+use crate::diagnostic::Kind;
+use crate::govern::{ColumnExposure, GovernedTable, Openings, column_exposures};
 use crate::policy::{Comparison, Condition, Exposed, Literal};
 
 fn columns() -> Vec<Column> {
@@ -225,7 +228,7 @@ async fn statistics_are_what_the_contract_says() {
     assert_eq!(query(&context, "select count(*) from orders").await.unwrap(), ["3"]);
     let plan =
         query(&context, "explain select max(salary), count(*) from orders where id > 1").await.unwrap().join("\n");
-    assert!(plan.contains("ProductScan: sales.orders policies=[a-policy, b-policy]"), "{plan}");
+    assert!(plan.contains("ProductScan: sales.orders policies=[clear-0]"), "{plan}");
     assert!(!plan.contains("DataSourceExec"), "{plan}");
     let analyzed = query(&context, "explain analyze select salary from orders").await.unwrap().join("\n");
     let scan = analyzed.lines().find(|line| line.contains("ProductScan")).unwrap();
@@ -234,10 +237,18 @@ async fn statistics_are_what_the_contract_says() {
 
 #[tokio::test]
 async fn failures_below_the_policy_are_opaque() {
-    let context = client(governed(columns(), but(vec![]), broken()));
+    let table = governed(columns(), but(vec![]), broken());
+    let error = Openings::open(&[table.unopened()], Duration::from_mins(1)).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unavailable);
+    assert!(error.message.contains("cannot be read now (`sales.orders`, correlation id "), "{error}");
+    assert!(!error.message.contains("bucket") && !error.hints[0].contains("bucket"), "{error:?}");
+    // Nobody has opened it.
+    let context = SessionContext::new_with_config(SessionConfig::new());
+    context
+        .register_table("orders", Arc::new(governed(columns(), but(vec![]), memory(batch(), BTreeMap::new()))))
+        .unwrap();
     let error = query(&context, "select * from orders").await.unwrap_err();
-    assert!(error.contains("product read failed (`sales.orders`, correlation id "), "{error}");
-    assert!(!error.contains("bucket"), "{error}");
+    assert!(error.contains("was not opened"), "{error}");
     // What was opened does not have the contract's columns.
     let narrow = batch().project(&[0, 1]).unwrap();
     let context = client(governed(columns(), but(vec![]), memory(narrow, BTreeMap::new())));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields};
@@ -12,6 +13,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use futures::FutureExt as _;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
@@ -20,7 +22,7 @@ use parquet::file::properties::WriterProperties;
 use crate::contract::{Column, Contract, Dataset, Format, Location, Server, Status};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::engine::PrivateSession;
-use crate::govern::{GovernedTable, ProductScan};
+use crate::govern::{GovernedTable, Openings, ProductScan};
 use crate::mesh::{Product, TableEntry};
 use crate::name::{ColumnPath, QualifiedProduct, QualifiedTable};
 use crate::policy::{Clause, ColumnRules, Comparison, Condition, Exposed, Literal, Rule, Term};
@@ -199,9 +201,15 @@ pub fn governed(columns: Vec<Column>, exposed: Exposed, opened: Opened) -> Gover
     GovernedTable::new(entry(columns), exposed, Arc::new(opened), key, false).expect("something is visible")
 }
 
-/// A client session with the table under the name `orders`.
+/// A client session with the table under the name `orders`, opened once for all that is asked there.
 pub fn client(table: GovernedTable) -> SessionContext {
-    let config = SessionConfig::new().with_target_partitions(3).with_information_schema(true);
+    client_of_stored(table).now_or_never().expect("the fixture opens at once")
+}
+
+/// The same for a table whose files lie in a store.
+pub async fn client_of_stored(table: GovernedTable) -> SessionContext {
+    let openings = Openings::open(&[table.unopened()], Duration::from_mins(1)).await.unwrap();
+    let config = SessionConfig::new().with_target_partitions(3).with_information_schema(true).with_extension(openings);
     let context = SessionContext::new_with_config(config);
     context.register_table("orders", Arc::new(table)).unwrap();
     context
