@@ -1,20 +1,25 @@
 //! Planning on a thread of its own: a large stack and a deadline.
 //!
 //! A statement can make the planner recurse deeply or run for minutes; a thread with its own stack keeps the server's, and
-//! the caller gets an answer in time.
+//! the caller gets an answer in time. Planning waits for nothing that statements under way may hold: its timers and its reads
+//! have threads of their own too.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{AcquireError, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 const STACK_BYTES: usize = 64 << 20;
+/// Threads for what a planner starts beside itself, and for its timers.
+const BESIDE: usize = 2;
+/// Threads that read files for planners, besides those that plan.
+const READERS: usize = 64;
 
 /// Threads that plan. A planner past its deadline keeps its place until it ends, so that slow statements cannot pile up; one
 /// principal may have half of the places, so that the statements of others are planned meanwhile.
@@ -32,10 +37,12 @@ pub struct Planners {
 impl Planners {
     pub fn new(places: usize, deadline: Duration) -> Self {
         let places = places.max(1);
-        let threads = Builder::new_current_thread()
+        let threads = Builder::new_multi_thread()
             .thread_name("planner")
+            .worker_threads(BESIDE)
             .thread_stack_size(STACK_BYTES)
-            .max_blocking_threads(places)
+            .max_blocking_threads(places + READERS)
+            .enable_all()
             .build();
         Self {
             threads: threads.inspect_err(|error| tracing::error!(%error, "no threads for planning")).ok(),
@@ -77,12 +84,12 @@ impl Planners {
                 .hint("try again in a moment"));
         };
         let (answer, answered) = oneshot::channel();
-        let handle = Handle::current();
         let span = tracing::Span::current();
         let Some(threads) = &self.threads else {
             return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread for planning")
                 .hint("ask the operator to raise its limit of threads"));
         };
+        let handle = threads.handle().clone();
         threads.spawn_blocking(move || {
             let _span = span.enter();
             // A caller that went away does not want the answer.

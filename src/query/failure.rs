@@ -3,10 +3,12 @@
 //! What comes from below the policy was already replaced by `govern::scan`; what remains speaks of the user's own text and of
 //! values that the user may see.
 
+use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use crate::diagnostic::{Diagnostic, Kind};
+use crate::engine::memory::ExceededLimit;
 
 /// Longest text taken over from the engine.
 const LONGEST: usize = 600;
@@ -21,7 +23,68 @@ pub fn diagnose(error: &DataFusionError) -> Diagnostic {
     diagnostic
 }
 
+/// The same of a statement that runs, without the value that the engine quotes: it is the first that was met, and which one that is
+/// follows how rows lie in files, hidden rows among them.
+pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
+    value_fault(error).unwrap_or_else(|| diagnose(error))
+}
+
+/// Texts of the engine that name no value.
+const WITHOUT_VALUES: [&str; 4] = [
+    "scalar subquery returned more than one row",
+    "divide by zero",
+    "leaves the calendar",
+    "are too far from each other",
+];
+
+/// What is wrong with some value of the statement; none where the error is about something else, or quotes none.
+fn value_fault(error: &DataFusionError) -> Option<Diagnostic> {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => value_fault(inner),
+        DataFusionError::Shared(inner) => value_fault(inner),
+        DataFusionError::Collection(all) => all.first().and_then(value_fault),
+        DataFusionError::ArrowError(inner, _) => arrow_fault(inner),
+        DataFusionError::Execution(text) | DataFusionError::Plan(text) | DataFusionError::NotImplemented(text) => {
+            text_fault(text)
+        }
+        _ => None,
+    }
+}
+
+fn arrow_fault(error: &ArrowError) -> Option<Diagnostic> {
+    match error {
+        ArrowError::ExternalError(inner) => inner.downcast_ref::<DataFusionError>().and_then(value_fault),
+        ArrowError::DivideByZero | ArrowError::MemoryError(_) => None,
+        ArrowError::CastError(_) => Some(
+            Diagnostic::error(Kind::Invalid, "a value cannot be cast to the type that the statement asks for")
+                .hint("`try_cast` gives NULL for such values"),
+        ),
+        ArrowError::ArithmeticOverflow(_) => {
+            Some(Diagnostic::error(Kind::Invalid, "a number that the statement computes is too large for its type"))
+        }
+        other => text_fault(&other.to_string()),
+    }
+}
+
+fn text_fault(text: &str) -> Option<Diagnostic> {
+    if WITHOUT_VALUES.iter().any(|known| text.to_lowercase().contains(known)) {
+        return None;
+    }
+    let what = if text.contains("Regular expression") || text.contains("regex") {
+        "a regular expression has a syntax error or is too large"
+    } else {
+        "an expression of the statement cannot be computed for one of its values"
+    };
+    Some(
+        Diagnostic::error(Kind::Invalid, what)
+            .hint("look for conversions of texts, dates and numbers, and for arithmetic that may overflow"),
+    )
+}
+
 fn kind_and_text(error: &DataFusionError) -> Diagnostic {
+    if let Some(limit) = ExceededLimit::find(error) {
+        return limit.diagnostic();
+    }
     match error {
         DataFusionError::External(inner) => {
             inner.downcast_ref::<Diagnostic>().cloned().unwrap_or_else(|| internal(error))
@@ -30,7 +93,7 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
         DataFusionError::Shared(inner) => kind_and_text(inner),
         DataFusionError::Collection(all) => all.first().map_or_else(|| internal(error), kind_and_text),
         DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
-            arrow::error::ArrowError::ExternalError(inner) => {
+            ArrowError::ExternalError(inner) => {
                 if let Some(diagnostic) = inner.downcast_ref::<Diagnostic>() {
                     diagnostic.clone()
                 } else if let Some(nested) = inner.downcast_ref::<DataFusionError>() {
@@ -48,10 +111,6 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
         DataFusionError::SQL(inner, _) => invalid(&inner.to_string()),
         DataFusionError::NotImplemented(text) => {
             Diagnostic::error(Kind::Unsupported, format!("this is not supported: {}", plain(text)))
-        }
-        DataFusionError::ResourcesExhausted(_) => {
-            Diagnostic::error(Kind::Exhausted, "the query needs more memory than it may take")
-                .hint("select fewer columns or rows, or ask the operator to raise `limits.memory_mib`")
         }
         _ => internal(error),
     }
@@ -127,5 +186,59 @@ fn plain(text: &str) -> String {
             first.to_lowercase().collect::<String>() + chars.as_str()
         }
         _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use datafusion::prelude::{SessionConfig, SessionContext};
+    use std::sync::Arc;
+
+    async fn told(sql: &str, order: [usize; 3]) -> Diagnostic {
+        let texts = ["alpha", "beta/7", "2024-13-77x"];
+        let numbers = [i64::MAX, i64::MAX - 1, i64::MAX - 2];
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(order.iter().map(|i| texts[*i])));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(order.iter().map(|i| numbers[*i])));
+        let batch = RecordBatch::try_from_iter(vec![("s", texts), ("n", numbers)]).unwrap();
+        let context = SessionContext::new_with_config(SessionConfig::new());
+        context.register_batch("t", batch).unwrap();
+        let error = match context.sql(sql).await.unwrap().collect().await {
+            Err(error) => error,
+            Ok(rows) => panic!("{sql}: {rows:?}"),
+        };
+        diagnose_run(&error)
+    }
+
+    #[tokio::test]
+    async fn failing_value_is_never_quoted() {
+        let statements = [
+            "SELECT cast(s AS int) FROM t",
+            "SELECT cast(s AS bigint) + 1 FROM t",
+            "SELECT cast(s AS double) FROM t",
+            "SELECT cast(s AS decimal(5, 2)) FROM t",
+            "SELECT cast(s AS boolean) FROM t",
+            "SELECT cast(s AS date) FROM t",
+            "SELECT cast(s AS time) FROM t",
+            "SELECT cast(s AS timestamp) FROM t",
+            "SELECT cast(s AS interval) FROM t",
+            "SELECT to_date(s) FROM t",
+            "SELECT to_timestamp(s) FROM t",
+            "SELECT to_timestamp(s, '%Y') FROM t",
+            "SELECT cast(n AS int) FROM t",
+            "SELECT cast(n AS decimal(5, 2)) FROM t",
+            "SELECT regexp_like('x', s || '(') FROM t",
+            "SELECT decode(s, 'hex') FROM t",
+            "SELECT chr(n) FROM t",
+            "SELECT factorial(n) FROM t",
+        ];
+        for sql in statements {
+            let (one, other) = (told(sql, [0, 1, 2]).await, told(sql, [2, 1, 0]).await);
+            assert_eq!((&one.message, &one.hints), (&other.message, &other.hints), "{sql}");
+            for value in ["alpha", "beta", "2024", "922337", "13-77"] {
+                assert!(!one.message.contains(value), "{sql}: {}", one.message);
+            }
+        }
     }
 }

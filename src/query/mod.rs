@@ -5,9 +5,13 @@
 mod access;
 mod deadline;
 mod egress;
+mod execute;
 mod failure;
 mod functions;
+mod handover;
+mod kept;
 mod marks;
+mod membership;
 mod options;
 mod parameters;
 mod plan;

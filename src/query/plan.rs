@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::config::OptimizerOptions;
@@ -9,13 +10,17 @@ use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::access;
 use super::failure::diagnose;
+use super::kept::plan_bytes;
 use super::marks::{marked, unmarked};
+use super::membership::look_up;
 use super::session::ViewState;
 use super::setting::{Change, Defaults, Setting};
 use super::statement::{self, Explain, SERIES, Statement};
@@ -23,8 +28,9 @@ use super::{functions, parameters};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{MeshSchema, information_schema};
-use crate::engine::task_context;
-use crate::govern::{AdmittedExecution, AdmittedPlan, PrincipalView, Resolution, admit};
+use crate::engine::memory::BatchBytes;
+use crate::engine::{StatementControl, task_context};
+use crate::govern::{AdmittedExecution, AdmittedPlan, Openings, OptimizedPlan, PrincipalView, Resolution, admit};
 use crate::mesh::Product;
 
 /// A statement that was planned and admitted for one view under one generation.
@@ -39,6 +45,8 @@ struct Inner {
     generation: [u8; 32],
     view: [u8; 32],
     parameters: Parameters,
+    /// Of the plan itself.
+    bytes: usize,
 }
 
 /// What a statement takes besides its text, and what it was given.
@@ -69,7 +77,7 @@ impl Planned {
     pub(in crate::query) fn change(sql: String, change: Change, generation: [u8; 32], view: [u8; 32]) -> Self {
         let schema = Arc::new(Schema::empty());
         let parameters = Parameters::default();
-        Self(Arc::new(Inner { sql, work: Work::Change(change), schema, generation, view, parameters }))
+        Self(Arc::new(Inner { sql, work: Work::Change(change), schema, generation, view, parameters, bytes: 0 }))
     }
 
     /// What it changes, if it is no query.
@@ -108,6 +116,12 @@ impl Planned {
     /// The text it was planned from.
     pub fn sql(&self) -> &str {
         &self.0.sql
+    }
+
+    /// Bytes that it takes while it is kept, estimated.
+    pub fn weight(&self) -> usize {
+        let values = self.values().unwrap_or_default().iter().map(ScalarValue::size).sum::<usize>();
+        self.0.sql.len() + self.0.bytes + values
     }
 
     /// Digest of the generation under which it was planned.
@@ -150,6 +164,7 @@ pub(in crate::query) async fn plan(
     };
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
+    let logical = look_up(logical).map_err(|error| diagnose(&error))?;
     let types = parameters::types(&logical)?;
     let logical = parameters::bind(logical, &types, values)?;
     functions::check_plan(&logical)?;
@@ -165,13 +180,14 @@ pub(in crate::query) async fn plan(
 }
 
 fn planned(state: &ViewState, sql: &str, logical: LogicalPlan, parameters: Parameters) -> Result<Planned> {
-    let rows_at_once = functions::rows_at_once(&logical)?;
+    let rows_at_once = functions::rows_at_once(&logical, BatchBytes::of(state.state.config()))?;
     let schema = marked(&logical, logical.schema().inner());
     let counts = matches!(logical, LogicalPlan::Analyze(_));
+    let bytes = plan_bytes(&logical);
     let plan = admit(logical)?;
     let (generation, view) = (state.view.generation().digest(), state.view.digest());
     let work = Work::Query { plan, rows_at_once, counts };
-    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view, parameters })))
+    Ok(Planned(Arc::new(Inner { sql: sql.to_owned(), work, schema, generation, view, parameters, bytes })))
 }
 
 /// The plan as it is, if it still holds; else today's plan of the same statement.
@@ -192,11 +208,19 @@ pub(in crate::query) async fn refresh(state: &ViewState, planned: Planned, limit
     Ok(today)
 }
 
-/// Plans physically in the session's own state.
-pub(in crate::query) async fn physical(
+/// A query whose products are to be opened, optimized in a state of its execution's own.
+#[derive(Debug)]
+pub(in crate::query) struct UnopenedQuery {
+    session: SessionState,
+    plan: OptimizedPlan,
+}
+
+/// Optimizes for one execution.
+pub(in crate::query) fn optimize(
     state: &ViewState,
     planned: &Planned,
-) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
+    control: &Arc<StatementControl>,
+) -> Result<UnopenedQuery> {
     let Work::Query { plan, rows_at_once, counts } = &planned.0.work else {
         return Err(Diagnostic::error(Kind::Internal, "a change of the session has no physical plan"));
     };
@@ -204,6 +228,7 @@ pub(in crate::query) async fn physical(
     // how many statements were planned before.
     let mut session = state.state.clone();
     let usual = session.config().batch_size();
+    session.config_mut().set_extension(Arc::clone(control));
     if *rows_at_once < usual || *counts {
         let mut config = session.config().clone().with_batch_size((*rows_at_once).min(usual));
         if *counts {
@@ -214,8 +239,34 @@ pub(in crate::query) async fn physical(
         *session.config_mut() = config;
     }
     session.mark_start_execution();
-    let execution = plan.physical(&session).await.map_err(|error| diagnose(&error))?;
-    Ok((execution, task_context(&session, Arc::clone(session.runtime_env()))))
+    let plan = plan.optimize(&session).map_err(|error| diagnose(&error))?;
+    Ok(UnopenedQuery { session, plan })
+}
+
+impl UnopenedQuery {
+    /// True if there is nothing to open.
+    pub(in crate::query) fn reads_no_product(&self) -> bool {
+        self.plan.reads_no_product()
+    }
+
+    /// Opens each product once, waiting for each no longer than `within`.
+    pub(in crate::query) async fn open(&self, within: Duration) -> Result<Arc<Openings>> {
+        self.plan.open(within).await
+    }
+
+    /// Plans physically over what was opened.
+    pub(in crate::query) async fn physical(
+        &self,
+        openings: Arc<Openings>,
+        control: &Arc<StatementControl>,
+    ) -> Result<(AdmittedExecution, Arc<TaskContext>)> {
+        let mut session = self.session.clone();
+        session.config_mut().set_extension(Arc::clone(control));
+        let execution = self.plan.physical(&mut session, openings).await.map_err(|error| diagnose(&error))?;
+        let memory_pool = Arc::clone(control.memory_pool());
+        let runtime = RuntimeEnv { memory_pool, ..session.runtime_env().as_ref().clone() };
+        Ok((execution, task_context(&session, Arc::new(runtime))))
+    }
 }
 
 /// How far such a filter has narrowed when a row comes by follows row groups and batches below the policy: how many rows it let

@@ -13,6 +13,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::AggregateUDF;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -21,14 +22,17 @@ use futures::stream::{self, BoxStream};
 use moka::sync::Cache;
 
 use super::deadline::Planners;
+use super::execute::Execution;
 use super::parameters;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Defaults, Setting, Settings, Values};
 use super::statement::{self, SERIES, Statement};
-use super::{Egress, functions, stream as rows};
+use super::{Egress, functions};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
+use crate::engine::calls::SlicedProjections;
+use crate::engine::memory::{ChainUnions, ReserveHeld, counted_aggregates};
 use crate::engine::{Engine, Outer, Yielding};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
@@ -46,7 +50,7 @@ struct Shared {
     current: Arc<Current>,
     engine: Arc<Engine>,
     limits: Limits,
-    planners: Planners,
+    planners: Arc<Planners>,
     clock: Clock,
     base: SessionState,
     plannings: Arc<AtomicU64>,
@@ -93,6 +97,7 @@ impl Sessions {
     pub fn new(current: Arc<Current>, engine: Arc<Engine>, limits: Limits, clock: Clock) -> Self {
         let base = base_state(&engine, &current.get().snapshot().mesh.name);
         let planners = Planners::new(limits.partitions.max(2) * 4, Duration::from_secs(limits.planning_seconds));
+        let planners = Arc::new(planners);
         let views = Cache::builder().max_capacity(KEPT_VIEWS).time_to_idle(VIEW_IDLE).build();
         let plannings = Arc::default();
         Self(Arc::new(Shared { current, engine, limits, planners, clock, base, plannings, views }))
@@ -149,7 +154,8 @@ impl fmt::Debug for Sessions {
 
 /// What every client session starts from: the allowed functions, no stores, no catalogs of the engine's own.
 fn base_state(engine: &Engine, mesh: &str) -> SessionState {
-    let mut config = SessionConfig::new()
+    let mut config = engine
+        .with_memory_options(SessionConfig::new())
         .with_target_partitions(engine.partitions())
         .with_information_schema(false)
         .with_create_default_catalog_and_schema(false)
@@ -170,10 +176,19 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .with_runtime_env(engine.client_runtime())
         .with_scalar_functions(functions::ours())
         .with_default_features()
+        .with_aggregate_functions(aggregates())
         .with_table_functions(series())
         .with_file_formats(Vec::new())
         .with_physical_optimizer_rules(physical_rules())
         .build()
+}
+
+/// The engine's aggregates, those that keep values in a form that counts them.
+fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    let known = SessionStateDefaults::default_aggregate_functions();
+    let counted = counted_aggregates(&known);
+    // A later one of the same name takes its place.
+    known.into_iter().chain(counted).collect()
 }
 
 /// `range` and `generate_series`, and nothing that reads a file.
@@ -187,6 +202,9 @@ fn series() -> HashMap<String, Arc<TableFunction>> {
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.insert(0, Arc::new(Outer));
+    rules.insert(1, Arc::new(ChainUnions));
+    rules.push(Arc::new(SlicedProjections));
+    rules.push(Arc::new(ReserveHeld));
     rules.push(Arc::new(Yielding));
     rules
 }
@@ -324,7 +342,7 @@ impl Session {
         Ok(planned)
     }
 
-    /// Plans physically and runs. Every batch is rebuilt into the columns of `wire`, which has as many columns as the plan.
+    /// Opens the products, plans physically and runs. Every batch is rebuilt into the columns of `wire`, which has as many columns as the plan.
     /// A plan of an older generation, or one whose policies read the time, is planned again.
     ///
     /// # Errors
@@ -342,17 +360,15 @@ impl Session {
             return Err(Diagnostic::error(Kind::Invalid, "the statement has parameters without values")
                 .hint("prepare it, and bind a value for each"));
         }
-        let state = self.state()?.with(planned.defaults());
-        let (planned, limits) = (planned.clone(), self.shared.limits.clone());
-        let (execution, context) = self
-            .shared
-            .planners
-            .run(self.principal().name().as_str(), async move {
-                let planned = plan::refresh(&state, planned, &limits).await?;
-                plan::physical(&state, &planned).await
-            })
-            .await?;
-        rows::run(&execution, context, wire)
+        let execution = Execution {
+            state: self.state()?.with(planned.defaults()),
+            engine: Arc::clone(&self.shared.engine),
+            planners: Arc::clone(&self.shared.planners),
+            principal: self.principal().name().to_string(),
+            limits: self.shared.limits.clone(),
+            wire,
+        };
+        execution.run(planned.clone()).await
     }
 
     /// # Errors
@@ -384,6 +400,11 @@ mod tests {
     #[test]
     fn client_sessions_are_optimized_by_the_reviewed_rules() {
         let engine = Engine::new(&Limits::default()).unwrap();
-        crate::engine::reviewed::assert_reviewed(&base_state(&engine, "mesh"), &["Outer"], &["Yielding"]);
+        crate::engine::reviewed::assert_reviewed(
+            &base_state(&engine, "mesh"),
+            &["Outer", "ChainUnions"],
+            &["SlicedProjections", "ReserveHeld", "Yielding"],
+            "FilterPushdown",
+        );
     }
 }

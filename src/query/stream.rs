@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::record_batch::RecordBatch;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 
-use super::Egress;
 use super::egress::scrub;
-use super::failure::diagnose;
+use super::failure::diagnose_run;
+use super::handover::Handover;
 use crate::diagnostic::Result;
-use crate::engine::rechunked;
+use crate::engine::{Workers, rechunked};
 use crate::govern::AdmittedExecution;
 
-/// Runs a plan without collecting it. Dropping the stream ends the work below it.
+/// Runs a plan on the workers without collecting it. Dropping the stream ends the work below it.
 ///
 /// Partitions end in short batches, and how rows were dealt to partitions follows files, hidden rows among them: the merged
 /// result is cut anew, so that batch boundaries tell of nothing but the number of rows shown.
@@ -24,15 +22,23 @@ pub(in crate::query) fn run(
     execution: &AdmittedExecution,
     context: Arc<TaskContext>,
     wire: SchemaRef,
-) -> Result<BoxStream<'static, Result<Egress<RecordBatch>>>> {
+    workers: &Workers,
+) -> Result<Handover> {
     let rows = context.session_config().batch_size();
-    let merged = execute_stream(Arc::clone(execution.plan()), context).map_err(|error| diagnose(&error))?;
+    let pool = Arc::clone(context.memory_pool());
+    // Operators start tasks of their own while they are executed.
+    let entered = workers.handle().enter();
+    let merged =
+        execute_stream(Arc::clone(execution.plan()), Arc::clone(&context)).map_err(|error| diagnose_run(&error))?;
     let schema = nullable(&merged.schema());
+    drop(entered);
     let scrubbed = rechunked(merged, schema, rows).map(move |batch| {
-        let batch = batch.map_err(|error| diagnose(&error))?;
+        // Dropped with the stream: what the statement reserved is given back.
+        let _held = &context;
+        let batch = batch.map_err(|error| diagnose_run(&error))?;
         scrub(&batch, &wire)
     });
-    Ok(scrubbed.boxed())
+    Ok(Handover::start(workers, &pool, scrubbed.boxed()))
 }
 
 /// What the engine says of nullability is not relied on; the wire's own schema is checked when a batch is scrubbed.

@@ -1,7 +1,7 @@
 //! Which functions a statement may call.
 //!
 //! In: a parsed statement, and again the plan made of it. Out: yes, or which call is refused and why; and how many rows may be
-//! worked on at once, since what functions make is reserved nowhere. Or that a statement is too heavy to be planned. Absent on purpose:
+//! worked on at once, since what functions make was reserved nowhere before `engine::calls` did. Or that a statement is too heavy to be planned. Absent on purpose:
 //! functions nobody looked at. Every name that is registered, by the engine or here, stands in one of the lists, and a test fails when an
 //! upgrade brings one that does not.
 

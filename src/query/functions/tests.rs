@@ -157,7 +157,7 @@ async fn rows(sql: &str) -> Result<usize, Diagnostic> {
     let context = datafusion::prelude::SessionContext::new();
     context.sql("CREATE TABLE t (s VARCHAR, n BIGINT, l BIGINT[]) AS VALUES ('x', 1, [1])").await.unwrap();
     let plan = context.state().create_logical_plan(sql).await.unwrap();
-    check_plan(&plan).and_then(|()| rows_at_once(&plan))
+    check_plan(&plan).and_then(|()| rows_at_once(&plan, usize::MAX))
 }
 
 const GATHERED: &str = "(SELECT string_agg(s, ',') AS s, array_agg(n) AS l FROM t) g";

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 use super::value::{GATHERED, USUAL, Width, cast_to, costs, is_boundless, literal, made, most_of_columns};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
-/// Bytes that one batch of one operator may take by what expressions make.
+/// Bytes that one batch of one operator may take by what expressions make, whatever memory there is.
 const BATCH: u64 = 256 << 20;
 /// Rows in a batch unless they are wide.
 const ROWS: u64 = 8_192;
@@ -25,15 +25,15 @@ const VISITS: u64 = 100_000;
 /// Rounds of a recursive query that its text grows by.
 const ROUNDS: u64 = 1_000;
 
-/// How many rows of `plan` may be worked on at once.
+/// How many rows of `plan` may be worked on at once, if what expressions make for a batch is to take `batch` bytes.
 ///
 /// # Errors
 /// `Exhausted` where one row is too wide.
-pub fn rows_at_once(plan: &LogicalPlan) -> Result<usize> {
+pub fn rows_at_once(plan: &LogicalPlan, batch: usize) -> Result<usize> {
     let typed = is_typed(plan)?;
     let mut walk = Walk { working: HashMap::new(), widest: 0, value: Width::of(USUAL), visits: 0, typed };
     walk.plan(plan)?;
-    let rows = (BATCH / walk.widest.max(1)).clamp(1, ROWS);
+    let rows = ((batch as u64).min(BATCH) / walk.widest.max(1)).clamp(1, ROWS);
     Ok(usize::try_from(rows).unwrap_or(1))
 }
 
