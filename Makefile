@@ -1,7 +1,7 @@
 # `make test` installs what the tests need and runs all of them; `.ci/run` adds the lints.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/meshgate/target
 
-.PHONY: build lint test test-rust test-clients compose-check mutants soak bench-gate bench-race bench-peers
+.PHONY: build lint test test-rust test-clients compose-check mutants shapes soak bench-gate bench-race bench-peers
 build:
 	cargo build --release
 
@@ -31,13 +31,19 @@ compose-check:
 mutants:
 	scripts/mutants.py --write
 
-# The whole matrix of attacks, then random statements against two worlds: `make soak SEED=7 MINUTES=10`, or `STATEMENTS=100000`, which
-# are of the second. A difference is printed with its seed and number and with the smallest statement that shows it.
+# Statements of every kind whose readers go, the whole matrix of attacks, then random statements against two worlds:
+# `make soak SEED=7 MINUTES=10`, or `STATEMENTS=100000`, which are of the last. A difference is printed with its seed and number and with
+# the smallest statement that shows it. Last, statements that hold much, eight of each at once, and sorts that spill.
 MINUTES ?= $(if $(STATEMENTS),,10)
-soak:
+soak: shapes
 	MESHGATE_MATRIX=whole cargo test --release --test it -- --nocapture leaks::
 	MESHGATE_SOAK_SEED="$(SEED)" MESHGATE_SOAK_MINUTES="$(MINUTES)" MESHGATE_SOAK_STATEMENTS="$(STATEMENTS)" \
 	    cargo test --release --test it -- --nocapture generate::
+	MESHGATE_SOAK_MEMORY=256 MESHGATE_SOAK_SORTS=20 cargo test --release --test it -- --nocapture --test-threads 1 memory::
+
+# Prints how long each takes to end and the longest time it held a thread. Not beside other work.
+shapes:
+	MESHGATE_SHAPES=whole cargo test --release --test it -- --nocapture shapes::
 
 # Fails where governance costs more than it may, in ratios of arms that take turns and in counts. Not a part of `make test`: run it where
 # nothing else runs.

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 mod output;
 mod serve;
+mod signals;
 pub mod sql;
 pub mod user;
 
@@ -56,11 +57,11 @@ pub fn run(cli: Cli) -> u8 {
     }
 }
 
-/// Expressions and streams are nested as deep as a statement may be; what is not used takes no memory.
+/// Plans are nested as deep as a statement may be, and are dropped here; what is not used takes no memory.
 const STACK_BYTES: usize = 64 << 20;
 
 fn on_runtime(work: impl Future<Output = u8>) -> u8 {
-    // A query keeps as many workers busy as it has partitions, one for each core; two more see signals and sockets meanwhile.
+    // Statements run on the engine's own threads; these hold connections, and the REPL.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores + 2)

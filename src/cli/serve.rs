@@ -1,16 +1,16 @@
 //! `meshgate serve`, and the start that `demo` shares with it.
 
-use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{fail, say};
+use super::signals::{EndRequest, Signals};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Kind, Result, Severity, render_human};
-use crate::gateway::{Gateway, serve};
+use crate::gateway::{Admission, Gateway, serve};
 use crate::telemetry::Clock;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,11 @@ pub async fn run(args: Args) -> u8 {
 async fn serve_config(args: &Args) -> Result<()> {
     let config = Config::load(&args.config)?;
     config.listen.check()?;
+    let drain = Duration::from_secs(config.listen.drain_seconds);
+    let end = EndRequest::watch(Signals { drain, interrupt: true, hangup: false })?;
     let gateway = Gateway::build(&config, Clock::real())?;
+    let engine = Arc::clone(gateway.sessions().engine());
+    end.before_forced_end(move || engine.remove_spilled());
     for finding in gateway.findings() {
         match finding.severity {
             Severity::Error => tracing::error!("{}", render_human(finding)),
@@ -39,13 +43,12 @@ async fn serve_config(args: &Args) -> Result<()> {
     }
     let listener = bind(&config).await?;
     let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
-    // Before the address is told: whoever has read it may send the signal at once.
-    let told_to_stop = stop_signal();
     say(&format!("meshgate serves the mesh `{}` on grpc://{address}", gateway.mesh()));
     let verification = gateway.verify_in_background();
-    let drain = Duration::from_secs(config.listen.drain_seconds);
-    let ended = serve(listener, gateway.service(), drain, told_to_stop).await;
-    verification.abort();
+    let ended = serve(listener, gateway.service(), Admission::from(&config.listen), drain, end.asked()).await;
+    drop(verification);
+    // Calls that were ended may hold on to the engine, and their threads to their work.
+    gateway.sessions().engine().remove_spilled();
     ended
 }
 
@@ -64,31 +67,4 @@ pub async fn bind(config: &Config) -> Result<TcpListener> {
             _ => diagnostic.hint("choose an address of this machine"),
         }
     })
-}
-
-/// Resolves at SIGTERM; beside a prompt, where Ctrl-C is for the running statement.
-pub fn terminate_signal() -> impl Future<Output = ()> + Send {
-    let terminate = signal(SignalKind::terminate());
-    async move {
-        match terminate {
-            Ok(mut terminate) => {
-                terminate.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-/// Resolves at SIGINT or SIGTERM; both are caught from the call on, not from the first poll.
-pub fn stop_signal() -> impl Future<Output = ()> + Send {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    async move {
-        match signals {
-            (Ok(mut interrupt), Ok(mut terminate)) => {
-                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            }
-            // Without handlers the default action of the signals ends the process.
-            _ => std::future::pending().await,
-        }
-    }
 }

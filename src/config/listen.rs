@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-use super::number::at_least_zero;
+use super::number::{at_least_one, at_least_zero};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// `[listen]`
@@ -19,11 +19,23 @@ pub struct Listen {
     /// Seconds that running queries may take to finish after SIGTERM. Default 30.
     #[serde(deserialize_with = "at_least_zero")]
     pub drain_seconds: u64,
+    /// Connections at once; one more is closed as soon as it is there. Default 512.
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections: usize,
+    /// Connections at once from one address. Default 256.
+    #[serde(deserialize_with = "at_least_one")]
+    pub connections_per_address: usize,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 8815)), allow_plaintext_network: false, drain_seconds: 30 }
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 8815)),
+            allow_plaintext_network: false,
+            drain_seconds: 30,
+            connections: 512,
+            connections_per_address: 256,
+        }
     }
 }
 

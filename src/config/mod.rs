@@ -90,13 +90,18 @@ mod tests {
     fn numbers_that_would_stop_everything_are_refused_in_plain_words() {
         for (section, key) in [
             ("limits", "memory_mib"),
+            ("limits", "statement_memory_mib"),
             ("limits", "spill_mib"),
             ("limits", "partitions"),
             ("limits", "statement_bytes"),
             ("limits", "statement_tokens"),
             ("limits", "statement_depth"),
             ("limits", "planning_seconds"),
+            ("limits", "store_seconds"),
             ("limits", "pending_statements"),
+            ("limits", "pending_mib"),
+            ("listen", "connections"),
+            ("listen", "connections_per_address"),
             ("limits", "ticket_seconds"),
         ] {
             for (given, named) in [("0", "integer `0`"), ("-1", "integer `-1`"), ("'much'", "string \"much\"")] {
@@ -146,10 +151,11 @@ mod tests {
         let mut expected: Vec<String> = s3.iter().map(|key| format!("storage.domains.*.s3.{key}")).collect();
         expected.extend(
             "catalogs auth.anonymous auth.session_seconds auth.users limits.memory_mib limits.partitions \
-             limits.pending_statements limits.planning_seconds limits.spill_dir limits.spill_mib \
-             limits.statement_bytes limits.statement_depth limits.statement_seconds limits.statement_tokens \
-             limits.ticket_seconds \
-             listen.address listen.allow_plaintext_network listen.drain_seconds storage.domains.*.hash_key \
+             limits.pending_mib limits.pending_statements limits.planning_seconds limits.spill_dir limits.spill_mib \
+             limits.statement_bytes limits.statement_depth limits.statement_memory_mib limits.statement_seconds \
+             limits.statement_tokens limits.store_seconds limits.ticket_seconds \
+             listen.address listen.allow_plaintext_network listen.connections listen.connections_per_address \
+             listen.drain_seconds storage.domains.*.hash_key \
              storage.domains.*.root"
                 .split_whitespace()
                 .map(str::to_owned),
@@ -160,6 +166,8 @@ mod tests {
         // Every value shown is the default, but those that depend on the machine.
         let plain = parse(SMALL).unwrap();
         let machine = |limits: &Limits| Limits { spill_dir: None, partitions: 1, ..limits.clone() };
+        assert_eq!(documented.limits.memory_of_statement(), plain.limits.memory_of_statement());
+        let machine = |limits: &Limits| Limits { statement_memory_mib: None, ..machine(limits) };
         assert_eq!(format!("{:?}", machine(&documented.limits)), format!("{:?}", machine(&plain.limits)));
         assert_eq!(format!("{:?}", documented.listen), format!("{:?}", plain.listen));
         assert_eq!(format!("{:?}", documented.auth), format!("{:?}", plain.auth));

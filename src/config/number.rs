@@ -9,6 +9,13 @@ pub(super) fn at_least_one<'de, D: Deserializer<'de>, N: TryFrom<u64>>(deseriali
     whole(deserializer, 1)
 }
 
+/// A limit that has a default of its own where it is not set.
+pub(super) fn at_least_one_if_given<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    whole(deserializer, 1).map(Some)
+}
+
 /// A length of time that may be zero.
 pub(super) fn at_least_zero<'de, D: Deserializer<'de>, N: TryFrom<u64>>(deserializer: D) -> Result<N, D::Error> {
     whole(deserializer, 0)

@@ -122,7 +122,7 @@ impl<D: Doors> Gateway<D> {
                 Command::TicketStatementQuery(ticket) => {
                     let bound = self.sealer.identify(door.principal().name().as_str(), &ticket.statement_handle)?;
                     self.fetches.call_off(bound.id);
-                    self.pending.invalidate(&bound.id);
+                    self.pending.forget(&bound.id);
                 }
                 // What describes the mesh is answered at once.
                 _ => status = CancelStatus::NotCancellable,
@@ -142,9 +142,7 @@ impl<D: Doors> Gateway<D> {
         let principal = door.principal().name().as_str();
         let bound = self.sealer.open(principal, &ticket.statement_handle)?;
         self.fetches.check(bound.id)?;
-        if let Some(planned) = self.pending.get(&bound.id) {
-            self.pending.insert(bound.id, planned);
-        }
+        self.pending.renew(&bound.id);
         let (sealed, expires_at) = self.sealer.seal(principal, bound)?;
         Ok(endpoint(statement_ticket(sealed), Some(expires_at)).encode_to_vec().into())
     }

@@ -54,6 +54,7 @@ pub trait Statement: Clone + Send + Sync + 'static {
     fn parameters(&self) -> &[Option<DataType>];
     fn is_bound(&self) -> bool;
     fn defaults(&self) -> &Defaults;
+    fn weight(&self) -> usize;
 }
 
 impl Doors for Sessions {
@@ -148,5 +149,9 @@ impl Statement for Planned {
 
     fn defaults(&self) -> &Defaults {
         Planned::defaults(self)
+    }
+
+    fn weight(&self) -> usize {
+        Planned::weight(self)
     }
 }

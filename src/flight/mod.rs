@@ -13,6 +13,7 @@ mod flights;
 mod handshake;
 mod metadata;
 mod parameters;
+mod pending;
 mod prepared;
 mod session;
 mod sql_info;

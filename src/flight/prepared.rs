@@ -15,6 +15,7 @@ use prost::Message as _;
 
 use super::encode::{self, Frames};
 use super::parameters::parameter_schema;
+use super::pending::KeptLimits;
 use super::statement::{PlannedOf, answered_schema, outside_transactions, unbound};
 use super::{Door as _, Doors, Gateway, Statement as _};
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -30,12 +31,14 @@ const HANDLES_OF_ONE: usize = 256;
 /// The handles of one gateway.
 pub(in crate::flight) struct Handles<P> {
     entries: Mutex<HashMap<Bytes, Entry<P>>>,
+    limits: KeptLimits,
     clock: Clock,
 }
 
 struct Entry<P> {
     principal: PrincipalName,
     statement: Prepared<P>,
+    bytes: usize,
     last_used: i64,
 }
 
@@ -46,11 +49,13 @@ pub(in crate::flight) struct Prepared<P> {
 }
 
 impl<P: Clone> Handles<P> {
-    pub(in crate::flight) fn new(clock: Clock) -> Self {
-        Self { entries: Mutex::default(), clock }
+    pub(in crate::flight) fn new(limits: KeptLimits, clock: Clock) -> Self {
+        Self { entries: Mutex::default(), limits, clock }
     }
 
-    fn open(&self, principal: &PrincipalName, statement: Prepared<P>) -> Result<Bytes> {
+    /// # Errors
+    /// `Exhausted` where this principal, or all together, would keep too much.
+    fn open(&self, principal: &PrincipalName, statement: Prepared<P>, bytes: usize) -> Result<Bytes> {
         let handle: [u8; 16] = rand::random();
         let handle = Bytes::copy_from_slice(&handle);
         let now = self.clock.unix_millis();
@@ -63,7 +68,8 @@ impl<P: Clone> Handles<P> {
             )
             .hint("close statements that are no longer used"));
         }
-        entries.insert(handle.clone(), Entry { principal: principal.clone(), statement, last_used: now });
+        self.check_room(&entries, principal, bytes)?;
+        entries.insert(handle.clone(), Entry { principal: principal.clone(), statement, bytes, last_used: now });
         Ok(handle)
     }
 
@@ -82,11 +88,47 @@ impl<P: Clone> Handles<P> {
         Ok(entry.statement.clone())
     }
 
-    fn replace(&self, handle: &Bytes, planned: &P) {
+    /// The same statement, planned again.
+    fn replace(&self, handle: &Bytes, planned: &P, bytes: usize) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(handle) {
             entry.statement.planned = planned.clone();
+            entry.bytes = bytes;
         }
+    }
+
+    /// The same statement with other values.
+    ///
+    /// # Errors
+    /// As opening one; the statement then keeps the values that it had.
+    fn rebind(&self, principal: &PrincipalName, handle: &Bytes, planned: &P, bytes: usize) -> Result<()> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = bytes.saturating_sub(entries.get(handle).map_or(0, |entry| entry.bytes));
+        self.check_room(&entries, principal, more)?;
+        if let Some(entry) = entries.get_mut(handle) {
+            entry.statement.planned = planned.clone();
+            entry.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, entries: &HashMap<Bytes, Entry<P>>, principal: &PrincipalName, more: usize) -> Result<()> {
+        let own = entries.values().filter(|entry| entry.principal == *principal).map(|entry| entry.bytes);
+        let (own, all) = (own.sum::<usize>() + more, entries.values().map(|entry| entry.bytes).sum::<usize>() + more);
+        if own > self.limits.bytes_of_one {
+            let allowed = self.limits.bytes_of_one >> 20;
+            let message = format!("prepared statements of this principal may take {allowed} MiB, and these take more");
+            return Err(Diagnostic::error(Kind::Exhausted, message)
+                .hint("close statements that are no longer used, or ask the operator to raise `limits.pending_mib`"));
+        }
+        if all > self.limits.bytes {
+            return Err(Diagnostic::error(
+                Kind::Exhausted,
+                "the prepared statements of all principals take too much memory",
+            )
+            .hint("try again later, or ask the operator to raise `limits.pending_mib`"));
+        }
+        Ok(())
     }
 
     /// Closing what is not open is fine.
@@ -119,8 +161,9 @@ impl<D: Doors> Gateway<D> {
             [] => Bytes::new(),
             types => encode::schema_bytes(&parameter_schema(types))?,
         };
+        let weight = planned.weight() + request.query.len();
         let statement = Prepared { sql: request.query, planned };
-        let prepared_statement_handle = self.prepared.open(door.principal().name(), statement)?;
+        let prepared_statement_handle = self.prepared.open(door.principal().name(), statement, weight)?;
         let result =
             ActionCreatePreparedStatementResult { prepared_statement_handle, dataset_schema, parameter_schema };
         let mut any = result.as_any();
@@ -138,8 +181,8 @@ impl<D: Doors> Gateway<D> {
     ) -> Result<()> {
         let prepared = self.prepared.get(door.principal().name(), handle)?;
         let planned = door.bind(&prepared.planned, values).await?;
-        self.prepared.replace(handle, &planned);
-        Ok(())
+        let weight = planned.weight() + prepared.sql.len();
+        self.prepared.rebind(door.principal().name(), handle, &planned, weight)
     }
 
     pub(in crate::flight) fn close_prepared(&self, door: &D::Door, request: &ActionClosePreparedStatementRequest) {
@@ -181,7 +224,7 @@ impl<D: Doors> Gateway<D> {
                 return Err(Diagnostic::error(Kind::Stale, "the columns of the prepared statement have changed")
                     .hint("prepare it again"));
             }
-            self.prepared.replace(handle, &planned);
+            self.prepared.replace(handle, &planned, planned.weight() + prepared.sql.len());
             prepared.planned = planned;
         }
         Ok(prepared)
@@ -191,6 +234,8 @@ impl<D: Doors> Gateway<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIMITS: KeptLimits = KeptLimits { bytes: 1_000, bytes_of_one: 600, plans: 1 };
 
     fn statement(sql: &str) -> Prepared<()> {
         Prepared { sql: sql.to_owned(), planned: () }
@@ -202,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_handle_is_of_its_principal_only_and_may_be_closed_twice() {
-        let handles = Handles::new(Clock::manual(0));
-        let handle = handles.open(&name("ana"), statement("select 1")).unwrap();
+        let handles = Handles::new(LIMITS, Clock::manual(0));
+        let handle = handles.open(&name("ana"), statement("select 1"), 1).unwrap();
         let foreign = handles.get(&name("bob"), &handle).err().unwrap();
         handles.close(&name("bob"), &handle);
         assert_eq!(handles.get(&name("ana"), &handle).unwrap().sql, "select 1");
@@ -215,14 +260,28 @@ mod tests {
     #[test]
     fn unused_handles_expire_and_no_principal_may_hold_all() {
         let clock = Clock::manual(0);
-        let handles = Handles::new(clock.clone());
+        let handles = Handles::new(LIMITS, clock.clone());
         for _ in 0..HANDLES_OF_ONE {
-            handles.open(&name("ana"), statement("select 1")).unwrap();
+            handles.open(&name("ana"), statement("select 1"), 1).unwrap();
         }
-        assert_eq!(handles.open(&name("ana"), statement("select 1")).err().unwrap().kind, Kind::Exhausted);
-        let bobs = handles.open(&name("bob"), statement("select 1")).unwrap();
+        assert_eq!(handles.open(&name("ana"), statement("select 1"), 1).err().unwrap().kind, Kind::Exhausted);
+        let bobs = handles.open(&name("bob"), statement("select 1"), 1).unwrap();
         clock.advance(IDLE);
         assert!(handles.get(&name("bob"), &bobs).is_err());
-        handles.open(&name("ana"), statement("select 1")).unwrap();
+        handles.open(&name("ana"), statement("select 1"), 1).unwrap();
+    }
+
+    #[test]
+    fn heavy_statements_are_refused_and_leave_room_to_others() {
+        let handles = Handles::new(LIMITS, Clock::manual(0));
+        let heavy = handles.open(&name("ana"), statement("select 1"), 400).unwrap();
+        let refused = handles.open(&name("ana"), statement("select 1"), 201).err().unwrap();
+        assert_eq!(refused.kind, Kind::Exhausted);
+        assert!(refused.hints[0].contains("limits.pending_mib"), "{refused:?}");
+        handles.open(&name("bob"), statement("select 1"), 500).unwrap();
+        assert_eq!(handles.open(&name("kim"), statement("select 1"), 200).err().unwrap().kind, Kind::Exhausted);
+        assert_eq!(handles.rebind(&name("ana"), &heavy, &(), 601).unwrap_err().kind, Kind::Exhausted);
+        handles.rebind(&name("ana"), &heavy, &(), 100).unwrap();
+        handles.open(&name("kim"), statement("select 1"), 200).unwrap();
     }
 }

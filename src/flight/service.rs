@@ -14,7 +14,6 @@ use arrow_flight::{
 };
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use moka::sync::Cache;
 use prost::Message as _;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -26,9 +25,10 @@ use super::flights::{flights, statement_of};
 use super::handshake::bearer;
 use super::info::flight_info;
 use super::metadata::Metadata;
+use super::pending::{KeptLimits, Pending};
 use super::prepared::Handles;
 use super::statement::{PlannedOf, answered_schema};
-use super::ticket::{self, Sealer, TicketId};
+use super::ticket::{self, Sealer};
 use super::{Doors, actions, status};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -48,7 +48,7 @@ pub struct Gateway<D: Doors = Sessions> {
     pub(in crate::flight) cookies: Tokens<Arc<D::Door>>,
     pub(in crate::flight) sealer: Sealer,
     /// Plans that were announced and wait to be fetched; without an entry a ticket is planned again.
-    pub(in crate::flight) pending: Cache<TicketId, PlannedOf<D>>,
+    pub(in crate::flight) pending: Pending<PlannedOf<D>>,
     pub(in crate::flight) fetches: Fetches,
     pub(in crate::flight) prepared: Handles<PlannedOf<D>>,
     /// How long the rows of one statement may take.
@@ -75,15 +75,16 @@ impl<D: Doors> Gateway<D> {
         clock: Clock,
     ) -> Self {
         let life = Duration::from_secs(limits.ticket_seconds);
+        let kept = KeptLimits::from(limits);
         Self {
             doors,
             tokens: authenticator.tokens(),
             cookies: authenticator.tokens(),
             authenticator,
             sealer: Sealer::new(ticket_key, life, clock.clone()),
-            pending: Cache::builder().max_capacity(limits.pending_statements).time_to_live(life).build(),
+            pending: Pending::new(kept, life, clock.clone()),
             fetches: Fetches::new(limits.pending_statements, life),
-            prepared: Handles::new(clock),
+            prepared: Handles::new(kept, clock),
             statement: Duration::from_secs(limits.statement_seconds),
         }
     }

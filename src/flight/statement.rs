@@ -61,9 +61,10 @@ impl<D: Doors> Gateway<D> {
             has_values: !planned.parameters().is_empty(),
             defaults: planned.defaults().planned(),
         };
-        let id = bound.id;
+        let (id, again) = (bound.id, !bound.has_values);
         let (sealed, expires_at) = self.sealer.seal(door.principal().name().as_str(), bound)?;
-        self.pending.insert(id, planned);
+        let weight = planned.weight();
+        self.pending.insert(door.principal().name(), id, planned, weight, again)?;
         flight_info(&schema, statement_ticket(sealed), Some(expires_at), descriptor)
     }
 

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
+use futures::FutureExt as _;
+use futures::future::join_all;
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::users::known_users;
 use crate::config::{Config, Limits};
 use crate::diagnostic::{Diagnostic, Kind, Result, Severity, did_you_mean};
 use crate::engine::Engine;
 use crate::flight;
 use crate::govern::{Current, Generation};
 use crate::identity::{Authenticator, UsersFile};
-use crate::mesh::{self, Files, Snapshot, TableEntry};
+use crate::mesh::{self, Files, Snapshot, TableEntry, missing_governance};
 use crate::name::DomainName;
 use crate::policy::PolicyStore;
 use crate::query::{Session, Sessions};
@@ -49,18 +54,22 @@ impl Gateway {
     /// Loads catalogs and policies, and joins the layers. No storage is touched.
     ///
     /// # Errors
-    /// A missing or broken `mesh.yaml`, governance that does not parse, an unreadable users file.
+    /// A missing or broken `mesh.yaml`, governance that does not parse or cannot be read, an unreadable users file.
     pub fn build(config: &Config, clock: Clock) -> Result<Self> {
         let files = Files::read(&config.catalogs)?;
         let snapshot = Arc::new(mesh::load(&files).map_err(first)?);
         let policies = PolicyStore::load(&files, &snapshot);
         let mut findings = snapshot.findings.clone();
+        findings.extend(missing_governance(&files, &snapshot.mesh));
         findings.extend(policies.findings().iter().cloned());
         if policies.refuses_to_serve() {
             return Err(first(policies.findings().to_vec()));
         }
         let engine = Engine::new(&config.limits)?;
-        let stores = Stores::from_config(&config.storage)?;
+        let patience = Duration::from_secs(config.limits.store_seconds);
+        // The caller's runtime holds the connections, those to stores among them.
+        let network = Handle::try_current().ok();
+        let stores = Stores::from_config(&config.storage)?.with_patience(patience).with_network(network);
         let sources = Arc::new(Sources::new(Arc::clone(&engine), stores));
         let (hash_keys, missing) = hash_keys(config, &snapshot);
         findings.extend(missing);
@@ -69,7 +78,8 @@ impl Gateway {
         let generation = Generation::new(Arc::clone(&snapshot), policies, source, hash_keys);
         let current = Arc::new(Current::new(generation));
         let sessions = Arc::new(Sessions::new(current, engine, config.limits.clone(), clock.clone()));
-        let users = UsersFile::load(&config.auth.users)?;
+        let (users, unknown) = known_users(UsersFile::load(&config.auth.users)?, &snapshot.mesh);
+        findings.extend(unknown);
         let authenticator = Arc::new(Authenticator::new(users, &config.auth, clock.clone())?);
         Ok(Self { snapshot, findings, sources, sessions, authenticator, limits: config.limits.clone(), clock })
     }
@@ -97,22 +107,22 @@ impl Gateway {
         flight::service(Arc::clone(&self.sessions), Arc::clone(&self.authenticator), &self.limits, self.clock.clone())
     }
 
-    /// Opens every dataset once, so that broken ones are known before somebody asks.
+    /// Opens every dataset once, so that broken ones are known before somebody asks. Domains are looked at side by side: one whose
+    /// store is silent delays no other.
     pub fn verify(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (sources, snapshot) = (Arc::clone(&self.sources), Arc::clone(&self.snapshot));
-        async move {
-            for entry in snapshot.tables.values() {
-                if let State::Out { why } = sources.verify(entry).await {
-                    tracing::error!(table = %entry.table, "not served: {why}");
-                }
-            }
+        let mut domains: BTreeMap<DomainName, Vec<TableEntry>> = BTreeMap::new();
+        for entry in self.snapshot.tables.values() {
+            domains.entry(entry.table.domain.clone()).or_default().push(entry.clone());
         }
+        let passes =
+            domains.into_iter().map(|(domain, entries)| verify_domain(Arc::clone(&self.sources), domain, entries));
+        join_all(passes.collect::<Vec<_>>()).map(drop)
     }
 
     /// The same while serving; the caller ends it with the gateway.
-    pub fn verify_in_background(&self) -> JoinHandle<()> {
-        #[expect(clippy::disallowed_methods, reason = "the handle goes to the caller, who ends it")]
-        tokio::spawn(self.verify())
+    #[must_use = "it ends with the handle"]
+    pub fn verify_in_background(&self) -> AbortOnDropHandle<()> {
+        self.sessions.engine().workers().spawn(self.verify())
     }
 
     /// The product table: every dataset and every contract that could not be declared, with the reason.
@@ -136,6 +146,7 @@ impl Gateway {
         let (state, why) = match self.sources.state(entry) {
             State::Declared => ("declared", None),
             State::Verified => ("verified", None),
+            State::Partial { why } => ("partial", Some(why.message)),
             State::Out { why } => ("out", Some(why.message)),
         };
         ProductRow {
@@ -151,6 +162,21 @@ impl Gateway {
     /// A session without the wire, for offline evaluation and tests.
     pub fn open_session(&self, principal: crate::identity::Principal) -> Arc<Session> {
         self.sessions.open(principal)
+    }
+}
+
+async fn verify_domain(sources: Arc<Sources>, domain: DomainName, entries: Vec<TableEntry>) {
+    for entry in &entries {
+        match sources.verify(entry).await {
+            State::Out { why } => tracing::error!(table = %entry.table, "not served: {why}"),
+            State::Partial { why } => tracing::error!(table = %entry.table, "not served in full: {why}"),
+            State::Declared | State::Verified => continue,
+        }
+        if sources.is_store_silent(entry) {
+            // Each of the others would wait as long for the same silence.
+            tracing::error!(%domain, "its store does not answer: its other datasets are opened when somebody asks for them");
+            return;
+        }
     }
 }
 

@@ -3,8 +3,11 @@
 //! In: a configuration, a bound listener, a clock, a shutdown signal. Out: a running gateway that ends in time.
 //! Absent on purpose: arguments and terminals.
 
+mod accept;
 mod build;
 mod serve;
+mod users;
 
+pub use accept::Admission;
 pub use build::{Gateway, ProductRow};
 pub use serve::serve;

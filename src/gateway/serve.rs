@@ -7,8 +7,8 @@ use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
+use super::accept::{Admission, Incoming};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::flight;
 use crate::query::Sessions;
@@ -17,16 +17,21 @@ use crate::query::Sessions;
 const STREAMS_PER_CONNECTION: u32 = 128;
 /// Room for a large token beside the properties that JDBC sends as headers.
 const HEADER_LIST_BYTES: u32 = 32 << 10;
+/// Requests that a client may take back before the gateway has looked at them, and after: more of them end the connection.
+const RESETS_BEFORE_ACCEPT: usize = 20;
+const RESETS_AFTER_ACCEPT: usize = 1_024;
+/// A client that does not answer a ping is gone: half-open connections end within both together.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
 const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
 
-/// Serves until `shutdown`, then lets running calls finish for at most `drain`.
+/// Serves as many connections as `admission` says until `shutdown`, then lets running calls finish for at most `drain`.
 ///
 /// # Errors
 /// `Unavailable` when the listener fails.
 pub async fn serve(
     listener: TcpListener,
     service: FlightServiceServer<flight::Gateway<Sessions>>,
+    admission: Admission,
     drain: Duration,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
@@ -36,9 +41,10 @@ pub async fn serve(
         .http2_max_header_list_size(HEADER_LIST_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
-        .tcp_nodelay(true)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_BEFORE_ACCEPT))
+        .http2_max_local_error_reset_streams(Some(RESETS_AFTER_ACCEPT))
         .add_service(service)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), async {
+        .serve_with_incoming_shutdown(Incoming::new(listener, admission), async {
             shutdown.await;
             // Nobody listens when the server ended by itself.
             let _ = stopping.send(());

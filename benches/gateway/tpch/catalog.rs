@@ -117,7 +117,8 @@ pub fn mesh(home: &Path, tables: &Tables, format: Format, policies: usize) -> Me
         );
     }
     let mut config =
-        "catalogs = \"catalogs\"\n[auth]\nusers = \"users.toml\"\n[listen]\naddress = \"127.0.0.1:0\"\n".to_owned();
+        "catalogs = \"catalogs\"\n[auth]\nusers = \"users.toml\"\n[listen]\naddress = \"127.0.0.1:0\"\nconnections = 1024\nconnections_per_address = 1024\n"
+        .to_owned();
     for (domain, policies) in DOMAINS.iter().zip(told) {
         put(
             &format!("catalogs/{domain}/domain.yaml"),

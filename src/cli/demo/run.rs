@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -10,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::banner;
 use super::prepare::prepare;
-use crate::cli::output::{fail, say};
-use crate::cli::serve::{bind, stop_signal, terminate_signal};
+use crate::cli::output::{complain, fail, say};
+use crate::cli::serve::bind;
+use crate::cli::signals::{EndRequest, Signals};
 use crate::cli::sql;
 use crate::client::Login;
 use crate::config::Config;
-use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::gateway::{Gateway, serve};
+use crate::diagnostic::{Diagnostic, Kind, Result, render_human};
+use crate::gateway::{Admission, Gateway, serve};
 use crate::telemetry::Clock;
 
 /// The demo ends at once: nobody waits for its queries.
@@ -72,25 +74,31 @@ async fn demo(args: Args) -> Result<u8> {
     let mut config = Config::load(&prepared.config)?;
     config.listen.address = args.listen;
     let listener = bind(&config).await?;
+    let has_prompt = !args.no_repl && std::io::stdin().is_terminal();
+    let end = EndRequest::watch(Signals { drain: DRAIN, interrupt: !has_prompt, hangup: true })?;
     let gateway = Gateway::build(&config, Clock::real())?;
+    let engine = Arc::clone(gateway.sessions().engine());
+    end.before_forced_end(move || engine.remove_spilled());
+    for finding in gateway.findings() {
+        complain(&render_human(finding));
+    }
     gateway.verify().await;
     let address = listener.local_addr().map_err(|error| Diagnostic::error(Kind::Unavailable, error.to_string()))?;
-    // From here on: whoever has read the address may end the demo at once.
-    let told_to_stop = stop_signal();
     say(&banner::products(&gateway.product_rows().await));
     say(&banner::connections(address, prepared.principals));
-    let service = gateway.service();
-    if args.no_repl || !std::io::stdin().is_terminal() {
-        serve(listener, service, DRAIN, told_to_stop).await?;
-        return Ok(0);
+    let (service, admission) = (gateway.service(), Admission::from(&config.listen));
+    if !has_prompt {
+        let ended = serve(listener, service, admission, DRAIN, end.asked()).await;
+        gateway.sessions().engine().remove_spilled();
+        return ended.map(|()| 0);
     }
-    let terminated = terminate_signal();
+    let asked = end.asked();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let leave = CancellationToken::new();
     let signalled = leave.clone();
-    let server = serve(listener, service, DRAIN, async {
-        // The sender goes when the REPL ends; SIGTERM ends both. SIGINT cancels the statement that runs.
-        tokio::select! { _ = stopped => {}, () = terminated => {} }
+    let server = serve(listener, service, admission, DRAIN, async {
+        // The sender goes when the REPL ends; SIGTERM and SIGHUP end both. SIGINT cancels the statement that runs.
+        tokio::select! { _ = stopped => {}, () = asked => {} }
         signalled.cancel();
     });
     let repl = async {
@@ -107,5 +115,6 @@ async fn demo(args: Args) -> Result<u8> {
         code
     };
     let (ended, code) = tokio::join!(server, repl);
+    gateway.sessions().engine().remove_spilled();
     ended.map(|()| code)
 }

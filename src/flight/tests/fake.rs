@@ -84,6 +84,10 @@ impl Statement for FakePlan {
         &self.defaults
     }
 
+    fn weight(&self) -> usize {
+        self.sql.len()
+    }
+
     fn is_bound(&self) -> bool {
         self.parameters.is_empty() || self.bound
     }
