@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{ColumnarValue, LogicalPlanBuilder, Volatility, col, create_udf};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::stream;
@@ -32,6 +33,7 @@ const NOWHERE: u8 = 0;
 const OPENING: u8 = 1;
 const EXECUTING: u8 = 2;
 const STREAMING: u8 = 3;
+const COMPUTING: u8 = 4;
 
 /// Panics where it is told to.
 struct Traps {
@@ -64,8 +66,15 @@ impl Traps {
         let schema = Arc::new(Schema::new(fields));
         let partition = Arc::new(Trap { at, schema: Arc::clone(&schema) });
         let table = StreamingTable::try_new(schema, vec![partition]).unwrap();
-        let plan =
-            LogicalPlanBuilder::scan("trap", provider_as_source(Arc::new(table)), None).unwrap().build().unwrap();
+        let mut plan = LogicalPlanBuilder::scan("trap", provider_as_source(Arc::new(table)), None).unwrap();
+        if at == COMPUTING {
+            let body = Arc::new(|_: &[ColumnarValue]| panic!("{SECRET}"));
+            // Every statement reads the column, if only for its policy.
+            let function = create_udf("trap", vec![DataType::Utf8], DataType::Utf8, Volatility::Volatile, body);
+            let computed = function.call(vec![col("region")]).alias("region");
+            plan = plan.project(vec![col("order_id"), computed, col("amount")]).unwrap();
+        }
+        let plan = plan.build().unwrap();
         let url = Url::parse("local://sales/").unwrap();
         let session = self.engine.private(&url, Arc::new(InMemory::new())).unwrap();
         Arc::new(RawTable::new(plan, Arc::new(session), BTreeMap::new()))
@@ -85,7 +94,13 @@ impl PartitionStream for Trap {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         assert_ne!(self.at, EXECUTING, "{SECRET}");
-        let batches = stream::once(async { panic!("{SECRET}") });
+        let (at, schema) = (self.at, Arc::clone(&self.schema));
+        let batches = stream::once(async move {
+            assert_ne!(at, STREAMING, "{SECRET}");
+            let text = Arc::new(StringArray::from(vec!["EU"]));
+            let number = Arc::new(Int64Array::from(vec![1]));
+            Ok(RecordBatch::try_new(schema, vec![Arc::clone(&number) as _, text, number])?)
+        });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }
@@ -106,11 +121,12 @@ async fn a_panic_ends_one_statement_wherever_it_happens() {
         "SELECT region, count(*) AS n FROM sales.orders GROUP BY region ORDER BY n",
         "SELECT a.order_id FROM sales.orders a JOIN sales.orders b ON a.order_id = b.order_id ORDER BY 1",
     ] {
-        for place in [OPENING, EXECUTING, STREAMING] {
+        for place in [OPENING, EXECUTING, STREAMING, COMPUTING] {
             at.store(place, Ordering::SeqCst);
             let error = ana.fetch(sql).await.unwrap_err();
             assert!(error.contains("Internal") || error.contains("internal"), "at {place}: {error}");
             assert!(!error.contains(SECRET), "at {place}: {error}");
+            assert!(error.contains("correlation id") || error.contains("reference"), "at {place}: {error}");
             at.store(NOWHERE, Ordering::SeqCst);
             // The same connection, the same login, the same table.
             let rows = ana.fetch("SELECT count(*) AS n FROM sales.orders").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ pub struct Folder(TempDir);
 impl Folder {
     pub fn new(text: &str) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.temporary()).unwrap();
         let fixture = Fixture::parse(text);
         for (path, text) in &fixture.catalogs {
             folder.write(&format!("catalogs/{path}"), text.as_bytes());
@@ -49,13 +50,23 @@ impl Folder {
         folder
     }
 
+    /// What processes of this folder take for the system's temporary folder.
+    fn temporary(&self) -> PathBuf {
+        self.0.path().join("tmp")
+    }
+
+    /// True where no process left anything in the temporary folder.
+    pub fn is_clean(&self) -> bool {
+        std::fs::read_dir(self.temporary()).unwrap().next().is_none()
+    }
+
     fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.0.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    fn configure(&self, listen: &str) {
+    pub fn configure(&self, listen: &str) {
         self.configure_with(listen, "");
     }
 
@@ -72,9 +83,20 @@ impl Folder {
         self.write("meshgate.toml", text.as_bytes());
     }
 
+    /// Files below a folder of this one, however deep.
+    pub fn count_files(&self, below: &str) -> usize {
+        fn count(folder: &Path) -> usize {
+            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+            let paths = entries.map(|entry| entry.unwrap().path());
+            paths.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(&self.0.path().join(below))
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(words).current_dir(self.0.path()).env_remove("MESHGATE_LOG").stdin(Stdio::null());
+        command.env("TMPDIR", self.temporary());
         command
     }
 
@@ -96,8 +118,14 @@ fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// Sends a signal by its name.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
 /// The exit code; a process that does not end is ended, and the test fails.
-fn wait(child: &mut Child) -> Option<i32> {
+pub fn wait(child: &mut Child) -> Option<i32> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -109,6 +137,13 @@ fn wait(child: &mut Child) -> Option<i32> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Resident memory of a living process in KiB.
+pub fn resident_kib(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the process is alive");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("the process is no zombie");
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 pub struct Serving {
@@ -141,13 +176,16 @@ impl Serving {
         self.child.id()
     }
 
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// The exit code and everything that was logged.
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub fn ended(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child);
         (code, self.log.take().unwrap().join().unwrap())
     }
@@ -159,7 +197,7 @@ impl Serving {
         client
     }
 
-    async fn get(&self, sql: &str) -> FlightRecordBatchStream {
+    pub async fn get(&self, sql: &str) -> FlightRecordBatchStream {
         let mut client = self.login().await;
         let info = client.execute(sql.to_owned(), None).await.unwrap();
         client.do_get(info.endpoint[0].ticket.clone().unwrap()).await.unwrap()

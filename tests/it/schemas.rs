@@ -8,7 +8,7 @@ use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use futures::TryStreamExt;
-use meshgate::gateway::serve;
+use meshgate::gateway::{Admission, serve};
 use prost::Message;
 use tokio::net::TcpListener;
 use tonic::Request;
@@ -162,7 +162,13 @@ async fn a_statement_has_one_schema() {
     let demo = demo_mesh().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(serve(listener, demo.gateway.service(), Duration::ZERO, std::future::pending()));
+    let server = tokio::spawn(serve(
+        listener,
+        demo.gateway.service(),
+        Admission::default(),
+        Duration::ZERO,
+        std::future::pending(),
+    ));
     let mut wrong = Vec::new();
     for who in ["dpo", "ana"] {
         let channel = Endpoint::from_shared(url.clone()).unwrap().connect().await.unwrap();

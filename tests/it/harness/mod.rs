@@ -54,7 +54,7 @@ impl Mesh {
         let fixture = Fixture::parse(text);
         let stores = fixture.stores().await;
         let stores = stores.into_iter().map(|(domain, store)| (domain, store as Arc<dyn ObjectStore>)).collect();
-        Self::build(&fixture, stores, partitions, |sources, _| sources)
+        Self::build(&fixture, stores, with(partitions), Stores::default(), |sources, _| sources)
     }
 
     /// The same over stores of the caller's, keyed by domain.
@@ -68,19 +68,29 @@ impl Mesh {
         stores: BTreeMap<String, Arc<dyn ObjectStore>>,
         between: impl FnOnce(Arc<dyn Open>, &Arc<Engine>) -> Arc<dyn Open>,
     ) -> Self {
-        Self::build(fixture, stores, 2, between)
+        Self::build(fixture, stores, with(2), Stores::default(), between)
+    }
+
+    /// The same over stores that are given up after `patience`.
+    pub fn over_with_patience(
+        fixture: &Fixture,
+        stores: BTreeMap<String, Arc<dyn ObjectStore>>,
+        patience: Duration,
+    ) -> Self {
+        // Only their patience ends a wait, however slow the machine is.
+        let limits = Limits { planning_seconds: 120, ..with(2) };
+        Self::build(fixture, stores, limits, Stores::default().with_patience(patience), |sources, _| sources)
     }
 
     fn build(
         fixture: &Fixture,
         stores: BTreeMap<String, Arc<dyn ObjectStore>>,
-        partitions: usize,
+        limits: Limits,
+        mut placed: Stores,
         between: impl FnOnce(Arc<dyn Open>, &Arc<Engine>) -> Arc<dyn Open>,
     ) -> Self {
         let clock = Clock::manual(NOW);
-        let limits = Limits { partitions, ..Limits::default() };
         let engine = Engine::new(&limits).unwrap();
-        let mut placed = Stores::default();
         for (domain, store) in stores {
             let url = Url::parse(&format!("local://{domain}/")).unwrap();
             placed.insert(domain.parse().unwrap(), &url, store);
@@ -98,12 +108,13 @@ impl Mesh {
         self.current.swap(generation(&Fixture::parse(text), &self.sources).0);
     }
 
-    /// What the owner is told of a table that cannot be opened.
-    pub async fn why_out(&self, domain: &str, table: &str) -> String {
+    /// What the owner is told of a column that no statement may read.
+    pub async fn why_unreadable(&self, domain: &str, table: &str, column: &str) -> String {
         let generation = self.current.get();
         let mut tables = generation.snapshot().tables.values();
         let entry = tables.find(|e| (e.table.domain.as_str(), e.table.table.as_str()) == (domain, table)).unwrap();
-        error_text(&self.sources.open(entry).await.expect_err("it can be opened"))
+        let opened = self.sources.open(entry).await.expect("the other columns are read");
+        error_text(opened.unreadable(column).expect("the column is unreadable"))
     }
 
     pub fn session(&self, who: &str) -> Arc<Session> {
@@ -123,6 +134,10 @@ impl Mesh {
             Err(error) => error_text(&error),
         }
     }
+}
+
+fn with(partitions: usize) -> Limits {
+    Limits { partitions, ..Limits::default() }
 }
 
 /// Plans and runs one statement to its end.

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use meshgate::config::{Auth, Limits};
 use meshgate::flight;
-use meshgate::gateway::serve;
+use meshgate::gateway::{Admission, serve};
 use meshgate::identity::{Authenticator, UsersFile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,11 +33,17 @@ pub struct Setting {
     pub limits: Limits,
     pub anonymous: bool,
     pub ticket_key: [u8; 32],
+    pub admission: Admission,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { limits: Limits { partitions: 2, ..Limits::default() }, anonymous: false, ticket_key: rand::random() }
+        Self {
+            limits: Limits { partitions: 2, ..Limits::default() },
+            anonymous: false,
+            ticket_key: rand::random(),
+            admission: Admission::default(),
+        }
     }
 }
 
@@ -60,7 +66,7 @@ impl Served {
 
     /// Serves a mesh that was made from `text`.
     pub async fn start_on(mesh: Mesh, text: &str, setting: Setting) -> Self {
-        let Setting { limits, anonymous, ticket_key } = setting;
+        let Setting { limits, anonymous, ticket_key, admission } = setting;
         let users = UsersFile::parse(&with_passwords(&Fixture::parse(text).users), "users.toml").unwrap();
         let auth = Auth { users: "users.toml".into(), anonymous, session_seconds: SESSION_SECONDS };
         let authenticator = Arc::new(Authenticator::new(users, &auth, mesh.clock.clone()).unwrap());
@@ -74,7 +80,7 @@ impl Served {
             let stopped = async {
                 let _ = stopped.await;
             };
-            serve(listener, service, Duration::from_millis(500), stopped).await.unwrap();
+            serve(listener, service, admission, Duration::from_millis(500), stopped).await.unwrap();
         });
         Self { mesh, address, stop: Some(stop), server: Some(server) }
     }

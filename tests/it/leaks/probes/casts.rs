@@ -1,9 +1,10 @@
-//! Functions and casts that fail on a hidden value, and errors that quote it.
+//! Functions and casts that fail on a hidden value, and errors that could quote it.
 
 use super::probe::Proof::{Differs, Fails};
 use super::probe::{Probe, Proof, any, total};
 
-const QUOTED: Proof = Fails("canary-long-note");
+/// Nothing is quoted to anybody: which value is met first follows files.
+const QUOTED: Proof = Fails("the statement");
 
 pub const PROBES: &[Probe] = &[
     any("D02a", "SELECT order_id FROM sales.orders WHERE CAST({note} AS BIGINT) >= 0", QUOTED),
@@ -65,11 +66,11 @@ pub const PROBES: &[Probe] = &[
     any(
         "D02-status",
         "SELECT CAST(CASE WHEN status = 'open' THEN '1' ELSE status END AS INT) FROM sales.orders",
-        Fails("canary-status"),
+        Fails("the statement"),
     ),
-    any("D02-region", "SELECT CAST(replace(region, 'EU', '1') AS INT) FROM sales.orders", Fails("hidden-region")),
-    any("D02-implicit", "SELECT order_id FROM sales.orders WHERE {note} > 0", Fails("canary-long-note")),
-    any("D02-concat", "SELECT CAST(concat('1', trim({note})) AS BIGINT) FROM sales.orders", Fails("canary-long-note")),
+    any("D02-region", "SELECT CAST(replace(region, 'EU', '1') AS INT) FROM sales.orders", Fails("the statement")),
+    any("D02-implicit", "SELECT order_id FROM sales.orders WHERE {note} > 0", Fails("the statement")),
+    any("D02-concat", "SELECT CAST(concat('1', trim({note})) AS BIGINT) FROM sales.orders", Fails("the statement")),
     any(
         "D02-to_date",
         "SELECT to_date(CASE WHEN customer_id = 666 THEN note ELSE '2026-01-01' END) FROM sales.orders",
@@ -78,17 +79,17 @@ pub const PROBES: &[Probe] = &[
     any(
         "D02-to_unixtime",
         "SELECT to_unixtime(CASE WHEN customer_id = 666 THEN note ELSE '2026-01-01T00:00:00Z' END) FROM sales.orders",
-        Fails("canary-long-note"),
+        Fails("the statement"),
     ),
     any(
         "D02-millis",
         "SELECT to_timestamp_millis(CASE WHEN customer_id = 666 THEN note ELSE '2026-01-01T00:00:00Z' END) FROM sales.orders",
-        Fails("canary-long-note"),
+        Fails("the statement"),
     ),
     any(
         "D02-format",
         "SELECT to_timestamp(CASE WHEN customer_id = 666 THEN note ELSE '2026' END || '-01-01 00:00:00', '%Y-%m-%d %H:%M:%S') FROM sales.orders",
-        Fails("canary-long-note"),
+        Fails("the statement"),
     ),
     any(
         "D02-make_date",
@@ -165,7 +166,7 @@ pub const PROBES: &[Probe] = &[
     any(
         "nested-scalar",
         "SELECT order_id FROM sales.orders WHERE CAST((SELECT max(note) FROM sales.orders WHERE customer_id = 666) AS BIGINT) > 0 OR order_id = 1",
-        Fails("cnryshort"),
+        Fails("the statement"),
     ),
     any("scalar-two-rows", "SELECT (SELECT amount FROM sales.orders WHERE customer_id = 666) AS n", Fails("")),
     any("scalar-one-row", "SELECT (SELECT note FROM sales.orders WHERE amount = 5) AS n", Fails("")),

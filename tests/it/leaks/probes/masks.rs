@@ -70,13 +70,13 @@ pub const PROBES: &[Probe] = &[
     any("D34s", "SELECT order_id FROM sales.orders WHERE 1/(risk - 5) >= 0", Fails("divide by zero")),
     any(
         "D34t",
-        "SELECT CAST(email AS BIGINT) FROM sales.orders WHERE order_id = 1",
-        Fails("visible-raw-1@mesh.example"),
+        "SELECT CAST(CASE WHEN email LIKE 'visible-raw-1@%' THEN email ELSE '1' END AS BIGINT) FROM sales.orders WHERE order_id = 1",
+        Fails("the statement"),
     ),
     any(
         "D34u",
-        "SELECT CAST(substr(email, 1, 40) AS TIMESTAMP) FROM sales.orders WHERE order_id = 1",
-        Fails("visible-raw-1@mesh.example"),
+        "SELECT CAST(CASE WHEN email LIKE 'visible-raw-1@%' THEN email ELSE '2026-01-01' END AS TIMESTAMP) FROM sales.orders WHERE order_id = 1",
+        Fails("the statement"),
     ),
     any(
         "D34v",
