@@ -23,7 +23,7 @@ impl StatementControl {
         Arc::new(Self { cancelled: CancellationToken::new(), pool: Arc::clone(&owned) as _, owned })
     }
 
-    /// With `bytes` of memory, all of which the gateway has.
+    /// A control whose statement may use all of the gateway's `bytes` of memory.
     #[cfg(test)]
     pub(in crate::engine) fn for_tests(bytes: usize) -> Arc<Self> {
         Self::new(StatementPool::new(bytes, Arc::new(super::memory::SharedPool::new(bytes))))

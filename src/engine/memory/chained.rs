@@ -55,7 +55,7 @@ fn count(node: &Arc<dyn ExecutionPlan>) -> usize {
     node.output_partitioning().partition_count()
 }
 
-/// A union whose partitions are dealt to fewer, each of which runs its part one after the other.
+/// A union with fewer partitions than its inputs have. Each output partition runs its inputs one after the other.
 #[derive(Debug)]
 struct ChainedUnionExec {
     union: Arc<dyn ExecutionPlan>,

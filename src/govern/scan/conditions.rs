@@ -69,7 +69,7 @@ impl Conditions {
     }
 }
 
-/// Equal for two conditions that ask the same, of whichever columns.
+/// The shape of a condition without its columns: two conditions that differ in their columns only have one shape.
 fn fingerprint(condition: &Arc<dyn PhysicalExpr>) -> Result<u64> {
     let nameless = |part: Arc<dyn PhysicalExpr>| {
         Ok(if part.is::<Column>() {

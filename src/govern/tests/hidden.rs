@@ -79,7 +79,7 @@ async fn sources(bytes: Vec<u8>) -> Arc<Sources> {
     Arc::new(Sources::new(Engine::new(&Limits::default()).unwrap(), stores))
 }
 
-/// What the reader is answered; a product that changed is asked for once more, as the reader is told.
+/// The answer to the reader. After a refusal that advises to ask again, the reader asks once more.
 async fn answers(columns: &[Column], seen: &Exposed, bytes: Vec<u8>, statements: &[&str]) -> Vec<Vec<String>> {
     let sources = sources(bytes).await;
     let mut answers = Vec::new();

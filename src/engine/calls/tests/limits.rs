@@ -105,7 +105,7 @@ fn rules_name_functions_that_exist() {
     assert_eq!(unknown, Vec::<&str>::new());
 }
 
-/// Calls of which one value is too much, and a word of the refusal.
+/// Calls that cost too much for a single value, each with a word of its refusal.
 fn costly() -> Vec<(&'static str, Vec<ColumnarValue>, &'static str)> {
     let long = "a".repeat(1_000_000);
     let long = long.as_str();
