@@ -32,7 +32,7 @@ use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
 use crate::engine::calls::SlicedProjections;
-use crate::engine::memory::{ChainUnions, ReserveHeld, counted_aggregates};
+use crate::engine::memory::{ChainUnions, GatherInOneStage, ReserveHeld, counted_aggregates};
 use crate::engine::{Engine, Outer, Yielding};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
@@ -203,6 +203,7 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::default().rules;
     rules.insert(0, Arc::new(Outer));
     rules.insert(1, Arc::new(ChainUnions));
+    rules.insert(2, Arc::new(GatherInOneStage));
     rules.push(Arc::new(SlicedProjections));
     rules.push(Arc::new(ReserveHeld));
     rules.push(Arc::new(Yielding));
@@ -402,7 +403,7 @@ mod tests {
         let engine = Engine::new(&Limits::default()).unwrap();
         crate::engine::reviewed::assert_reviewed(
             &base_state(&engine, "mesh"),
-            &["Outer", "ChainUnions"],
+            &["Outer", "ChainUnions", "GatherInOneStage"],
             &["SlicedProjections", "ReserveHeld", "Yielding"],
             "FilterPushdown",
         );

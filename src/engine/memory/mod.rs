@@ -9,6 +9,7 @@ mod chained;
 mod exceeded;
 mod gathering;
 mod held;
+mod one_stage;
 mod shared;
 mod statement_pool;
 
@@ -17,5 +18,6 @@ pub use chained::ChainUnions;
 pub use exceeded::ExceededLimit;
 pub use gathering::counted_aggregates;
 pub use held::{ReserveHeld, visible_bytes};
+pub use one_stage::GatherInOneStage;
 pub(in crate::engine) use shared::SharedPool;
 pub(in crate::engine) use statement_pool::StatementPool;
