@@ -42,6 +42,13 @@ enum Command {
     User(user::Args),
 }
 
+impl Cli {
+    /// True where the process is to answer other processes.
+    pub fn serves(&self) -> bool {
+        matches!(self.command, Command::Demo(_) | Command::Serve(_))
+    }
+}
+
 /// Runs a subcommand and answers the exit code: 0 done, 1 failed, 2 misuse.
 pub fn run(cli: Cli) -> u8 {
     let filter = cli.log.or_else(|| config::environment("MESHGATE_LOG"));

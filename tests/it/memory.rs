@@ -28,10 +28,30 @@ fn shapes() -> Vec<(&'static str, String)> {
     let (thousand, ten, hundred) = (wide(1_000), wide(10_000), wide(100_000));
     let unions = vec![format!("SELECT s FROM {hundred}"); 40].join(" UNION ALL ");
     vec![
+        ("string_agg of groups", format!("SELECT n % 3, length(string_agg(s, ',')) FROM {ten} GROUP BY 1")),
         (
-            "string_agg of groups",
-            "SELECT value % 3 k, length(string_agg(repeat('x',100000), ',')) FROM range(0,1000000) GROUP BY 1"
-                .to_owned(),
+            "string_agg of groups, a constant",
+            "SELECT value % 3 k, string_agg(repeat('x',100000), ',') FROM range(0,1000000) GROUP BY 1".to_owned(),
+        ),
+        (
+            "groups of gathered values",
+            format!(
+                "SELECT s, count(*) FROM (SELECT n % 100000, string_agg(s, ',') AS s FROM {thousand} GROUP BY 1) GROUP BY 1"
+            ),
+        ),
+        (
+            "string_agg of grouping sets",
+            format!(
+                "SELECT a, b, length(string_agg(s, ',')) FROM (SELECT n % 3 AS a, n % 7 AS b, s FROM {ten}) GROUP BY ROLLUP (a, b)"
+            ),
+        ),
+        (
+            "two counts of distinct texts",
+            format!("SELECT n % 9, count(DISTINCT s), count(DISTINCT s || 'y') FROM {thousand} GROUP BY 1"),
+        ),
+        (
+            "approx_distinct of many groups",
+            "SELECT value k, approx_distinct(value) FROM range(0, 100000000) GROUP BY 1".to_owned(),
         ),
         ("string_agg", format!("SELECT length(string_agg(s, ',')) FROM {ten}")),
         ("array_agg of groups", format!("SELECT n % 3, cardinality(array_agg(s)) FROM {ten} GROUP BY 1")),
@@ -149,13 +169,22 @@ fn is_typed(answer: &Result<usize, String>) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_statements_stay_within_memory() {
-    let chosen = ["string_agg of groups", "array_agg of groups", "lag", "many inputs"];
+    let chosen = ["string_agg of groups", "array_agg of groups", "string_agg of grouping sets", "lag"];
     let mut statements: Vec<String> =
         shapes().into_iter().filter(|(name, _)| chosen.contains(name)).map(|(_, sql)| sql).collect();
     statements.extend(statements.clone());
     assert_eq!(statements.len(), AT_ONCE);
     let report = run_at_once(256, 3, &statements).await;
     assert!(report.answers.iter().all(|answer| is_typed(answer) || too_many(answer)), "{:#?}", report.answers);
+    assert!(report.factor < MOST, "{:.2} times the limit: {:#?}", report.factor, report.answers);
+}
+
+/// Alone, it has the process to itself for longer: two stages of an aggregate took sixteen times the limit in ten seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_gather_stay_within_memory() {
+    let statement = "SELECT value % 3 k, string_agg(repeat('x',10000), ',') FROM range(0,1000000) GROUP BY 1".to_owned();
+    let report = run_at_once(128, 4, &[statement]).await;
+    assert!(report.answers.iter().all(is_typed), "{:#?}", report.answers);
     assert!(report.factor < MOST, "{:.2} times the limit: {:#?}", report.factor, report.answers);
 }
 
