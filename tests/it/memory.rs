@@ -182,7 +182,8 @@ async fn hostile_statements_stay_within_memory() {
 /// Alone, it has the process to itself for longer: two stages of an aggregate took sixteen times the limit in ten seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_that_gather_stay_within_memory() {
-    let statement = "SELECT value % 3 k, string_agg(repeat('x',10000), ',') FROM range(0,1000000) GROUP BY 1".to_owned();
+    let statement =
+        "SELECT value % 3 k, string_agg(repeat('x',10000), ',') FROM range(0,1000000) GROUP BY 1".to_owned();
     let report = run_at_once(128, 4, &[statement]).await;
     assert!(report.answers.iter().all(is_typed), "{:#?}", report.answers);
     assert!(report.factor < MOST, "{:.2} times the limit: {:#?}", report.factor, report.answers);
