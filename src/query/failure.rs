@@ -3,6 +3,8 @@
 //! What comes from below the policy was already replaced by `govern::scan`; what remains speaks of the user's own text and of
 //! values that the user may see.
 
+use std::io;
+
 use arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
@@ -26,7 +28,10 @@ pub fn diagnose(error: &DataFusionError) -> Diagnostic {
 /// The same of a statement that runs, without the value that the engine quotes: it is the first that was met, and which one that is
 /// follows how rows lie in files, hidden rows among them.
 pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
-    value_fault(error).unwrap_or_else(|| diagnose(error))
+    match ExceededLimit::find(error) {
+        Some(limit) => limit.diagnostic(),
+        None => value_fault(error).unwrap_or_else(|| diagnose(error)),
+    }
 }
 
 /// Texts of the engine that name no value.
@@ -54,7 +59,7 @@ fn value_fault(error: &DataFusionError) -> Option<Diagnostic> {
 fn arrow_fault(error: &ArrowError) -> Option<Diagnostic> {
     match error {
         ArrowError::ExternalError(inner) => inner.downcast_ref::<DataFusionError>().and_then(value_fault),
-        ArrowError::DivideByZero | ArrowError::MemoryError(_) => None,
+        ArrowError::DivideByZero | ArrowError::MemoryError(_) | ArrowError::IoError(..) => None,
         ArrowError::CastError(_) => Some(
             Diagnostic::error(Kind::Invalid, "a value cannot be cast to the type that the statement asks for")
                 .hint("`try_cast` gives NULL for such values"),
@@ -102,8 +107,10 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
                     internal(error)
                 }
             }
+            ArrowError::IoError(_, inner) => disk_fault(inner).unwrap_or_else(|| internal(error)),
             other => invalid(&other.to_string()),
         },
+        DataFusionError::IoError(inner) => disk_fault(inner).unwrap_or_else(|| internal(error)),
         DataFusionError::SchemaError(inner, _) => schema_error(inner),
         DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::Configuration(text) => {
             invalid(text)
@@ -114,6 +121,16 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
         }
         _ => internal(error),
     }
+}
+
+/// Statements themselves write nothing but what they spill.
+fn disk_fault(error: &io::Error) -> Option<Diagnostic> {
+    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    is_full.then(|| {
+        Diagnostic::error(Kind::Exhausted, "the disk of the gateway has no room for what the query spills").hint(
+            "try again later, select fewer columns or rows, or ask the operator to make room in `limits.spill_dir`",
+        )
+    })
 }
 
 fn invalid(text: &str) -> Diagnostic {
@@ -209,6 +226,31 @@ mod tests {
             Ok(rows) => panic!("{sql}: {rows:?}"),
         };
         diagnose_run(&error)
+    }
+
+    #[test]
+    fn spill_fault_is_about_the_disk() {
+        let refusal = "The used disk space during the spilling process has exceeded the allowable limit of 1.0 MB.";
+        let fault = |kind: io::ErrorKind, text: &str| {
+            let inner = ArrowError::IoError(text.to_owned(), io::Error::new(kind, text.to_owned()));
+            let nested = DataFusionError::ArrowError(Box::new(inner), None);
+            [diagnose_run(&nested), diagnose_run(&DataFusionError::IoError(io::Error::new(kind, text.to_owned())))]
+        };
+        for (kind, text, key) in [
+            (io::ErrorKind::Other, refusal, "limits.spill_mib"),
+            (io::ErrorKind::StorageFull, "No space left on device", "limits.spill_dir"),
+        ] {
+            for told in fault(kind, text) {
+                assert_eq!(
+                    (told.kind, told.hints.iter().any(|hint| hint.contains(key))),
+                    (Kind::Exhausted, true),
+                    "{told}"
+                );
+            }
+        }
+        for told in fault(io::ErrorKind::PermissionDenied, "/a/path: denied") {
+            assert_eq!((told.kind, told.message.contains("path")), (Kind::Internal, false), "{told}");
+        }
     }
 
     #[tokio::test]

@@ -235,6 +235,14 @@ async fn sort_rightly(client: &mut FlightSqlServiceClient<Channel>, rows: usize)
 
 const SPILLED: &str = "spill/meshgate-spill";
 
+async fn wait_for_spilled(folder: &Folder, wanted: impl Fn(usize) -> bool) {
+    let begun = Instant::now();
+    while !wanted(folder.count_files(SPILLED)) {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{} files are spilled", folder.count_files(SPILLED));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sort_beyond_memory_ends_right() {
     let folder = Folder::new(MESH);
@@ -258,17 +266,43 @@ async fn killed_gateway_leaves_nothing_spilled() {
         let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await?;
         stream.try_for_each(|_| async { Ok(()) }).await
     });
-    let begun = Instant::now();
-    while folder.count_files(SPILLED) == 0 {
-        assert!(begun.elapsed() < Duration::from_mins(1), "nothing is spilled");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_for_spilled(&folder, |files| files > 0).await;
     serving.signal("KILL");
     serving.ended();
     assert!(running.await.unwrap().is_err());
     assert!(folder.count_files(SPILLED) > 0);
     let _serving = Serving::start(&folder, &[]);
     assert_eq!(folder.count_files(SPILLED), 0, "spilled data stays behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sort_beyond_spill_limit_is_refused() {
+    let folder = Folder::new(MESH);
+    folder.limit("memory_mib = 16\nspill_mib = 8\nspill_dir = 'spill'");
+    let serving = Serving::start(&folder, &[]);
+    let mut client = serving.login().await;
+    for _ in 0..2 {
+        let refused = ask(&mut client, &sort(100_000)).await.unwrap_err();
+        assert!(refused.starts_with("ResourceExhausted") && refused.contains("`limits.spill_mib`"), "{refused}");
+        assert_eq!(folder.count_files(SPILLED), 0, "spilled data stays behind");
+        assert_eq!(ask(&mut client, "SELECT 1").await, Ok(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn abandoned_sort_leaves_nothing_spilled() {
+    let folder = Folder::new(MESH);
+    folder.limit("memory_mib = 16\nspill_dir = 'spill'");
+    let serving = Serving::start(&folder, &[]);
+    let mut client = serving.login().await;
+    let info = client.execute(sort(400_000), None).await.unwrap();
+    let running = tokio::spawn(async move {
+        let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await?;
+        stream.try_for_each(|_| async { Ok(()) }).await
+    });
+    wait_for_spilled(&folder, |files| files > 0).await;
+    running.abort();
+    wait_for_spilled(&folder, |files| files == 0).await;
 }
 
 /// `MESHGATE_SOAK_SORTS` is how many sorts of a gigabyte run at each of these limits.
