@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::thread::available_parallelism;
 
+use datafusion::common::runtime::trace_future;
 use futures::FutureExt as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
@@ -58,9 +59,9 @@ impl Workers {
         &self.handle
     }
 
-    /// Starts `work`; it ends with the handle. It logs under the span of the caller.
+    /// Starts `work`; it ends with the handle. It logs under the span of the caller, and is traced as the engine's own tasks are.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<T> {
-        AbortOnDropHandle::new(self.handle.spawn(work.in_current_span()))
+        AbortOnDropHandle::new(self.handle.spawn(trace_future(work.in_current_span())))
     }
 
     /// What `work` answers. It ends when this future is dropped; a computation under way is not waited for.

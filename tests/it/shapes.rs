@@ -206,7 +206,7 @@ const RUN: Duration = Duration::from_millis(500);
 
 async fn abandon(mesh: &Mesh, name: &'static str, shape: &str, limit: Duration) -> End {
     let engine = mesh.sessions.engine();
-    let alive = || Handle::current().metrics().num_alive_tasks();
+    let alive = || Handle::current().metrics().num_alive_tasks() + engine.workers().alive_tasks();
     let (before, watched) = (alive(), WATCH.tasks.load(Ordering::Relaxed));
     let session = mesh.session("ana");
     let planned = session.plan(&sql(shape)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
