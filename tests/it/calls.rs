@@ -135,6 +135,8 @@ async fn costly_values_are_refused() {
     let refused = "Exhausted: a regular expression of `~` is too large once its repetitions are written out\n\
                    hint: use smaller repetitions, or fewer of them inside each other";
     check(&mesh, "ana", sql, refused).await;
+    let sql = "SELECT regexp_like('a', '(a{1000}){200}')";
+    check(&mesh, "ana", sql, &refused.replace('~', "regexp_like")).await;
 }
 
 #[tokio::test]

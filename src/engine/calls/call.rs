@@ -376,7 +376,9 @@ impl ScalarUDFImpl for BoundedCall {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        match self.function() {
+        // Of constants it is computed here, as bounded; what a function makes of them may not be.
+        let is_constant = args.iter().all(|argument| matches!(argument, Expr::Literal(..)));
+        match self.function().filter(|_| !is_constant) {
             Some(function) => function.simplify(args, info),
             None => Ok(ExprSimplifyResult::Original(args)),
         }

@@ -49,7 +49,7 @@ impl ExceededLimit {
         let (message, hint) = match self {
             Self::Statement => (
                 "the query needs more memory than it may take",
-                "select fewer columns or rows, or ask the operator to raise `limits.statement_memory_mib`",
+                "select fewer columns or rows, or ask the operator to raise `limits.statement_memory_mib`, and `limits.memory_mib` above it",
             ),
             Self::AllStatements => (
                 "the queries that run now need more memory than all may take together",
