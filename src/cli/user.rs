@@ -118,7 +118,7 @@ fn mesh_of(users: &Path, add: &Add) -> Result<Option<Mesh>> {
     let catalogs = match (&add.catalogs, &add.config) {
         (Some(catalogs), _) => catalogs.clone(),
         (None, Some(config)) => Config::load(config)?.catalogs,
-        (None, None) => match nearby(users) {
+        (None, None) => match nearby(users)? {
             Some(config) => config.catalogs,
             None => return Ok(None),
         },
@@ -132,11 +132,21 @@ fn mesh_of(users: &Path, add: &Add) -> Result<Option<Mesh>> {
 }
 
 /// A configuration here or beside the users file, if it is one of this users file.
-fn nearby(users: &Path) -> Option<Config> {
+fn nearby(users: &Path) -> Result<Option<Config>> {
     let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folders = [Some(Path::new("")), users.parent()];
-    let configs = folders.into_iter().flatten().filter_map(|folder| Config::load(&folder.join("meshgate.toml")).ok());
-    configs.into_iter().find(|config| real(&config.auth.users) == real(users))
+    for folder in [Some(Path::new("")), users.parent()].into_iter().flatten() {
+        let file = folder.join("meshgate.toml");
+        if !file.exists() {
+            continue;
+        }
+        let config = Config::load(&file).map_err(|error| {
+            error.hint("or name the mesh with `--catalogs DIR`, or another file with `--config FILE`")
+        })?;
+        if real(&config.auth.users) == real(users) {
+            return Ok(Some(config));
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses roles and attributes of a user that the mesh does not declare.
@@ -295,6 +305,10 @@ mod tests {
         assert_eq!(error.message, "there is no role `analyts` in this mesh");
         assert_eq!(error.hints[0], "did you mean `analyst`?");
         assert!(error.hints.iter().any(|hint| hint.contains("no attribute `regoin`")), "{:?}", error.hints);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "nothing was written");
+        std::fs::write(folder.path().join("meshgate.toml"), "bogus = 1\n").unwrap();
+        let broken = add(&given(&["analyts"], &[], false)).unwrap_err();
+        assert!(broken.message.contains("bogus"), "{broken}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "nothing was written");
         std::fs::write(folder.path().join("meshgate.toml"), "catalogs = 'catalogs'\n[auth]\nusers = 'users.toml'\n")
             .unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::number::{at_least_one, at_least_one_if_given};
+use super::number::{at_least_one, at_least_one_if_given, at_most_a_thousand};
 
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
@@ -22,8 +22,8 @@ pub struct Limits {
     /// Spilled data lies in `meshgate-spill` below it, made with mode 0700 and emptied at start. Default: a new folder below the
     /// system's temporary one; those of gateways that were killed are removed at start.
     pub spill_dir: Option<PathBuf>,
-    /// Degree of parallelism of one query. Default: the number of cores.
-    #[serde(deserialize_with = "at_least_one")]
+    /// Degree of parallelism of one query, at most 1,000. Default: the number of cores.
+    #[serde(deserialize_with = "at_most_a_thousand")]
     pub partitions: usize,
     /// Longest SQL text in bytes. Default 1,000,000.
     #[serde(deserialize_with = "at_least_one")]

@@ -9,6 +9,15 @@ pub(super) fn at_least_one<'de, D: Deserializer<'de>, N: TryFrom<u64>>(deseriali
     whole(deserializer, 1)
 }
 
+/// A number of things that each take memory and threads from the start.
+pub(super) fn at_most_a_thousand<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = whole(deserializer, 1)?;
+    if number > 1_000 {
+        return Err(Error::invalid_value(Unexpected::Unsigned(number as u64), &"a whole number from 1 to 1,000"));
+    }
+    Ok(number)
+}
+
 /// A limit that has a default of its own where it is not set.
 pub(super) fn at_least_one_if_given<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
     deserializer: D,

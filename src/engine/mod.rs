@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod compact;
+mod guarded;
 pub mod memory;
 mod outer;
 mod private;
@@ -26,5 +27,5 @@ pub use pushdown::applied_by;
 pub use rechunk::rechunked;
 pub use runtime::Engine;
 pub use statement::StatementControl;
-pub use workers::{Workers, work_panicked};
+pub use workers::{Workers, panicked, work_lost};
 pub use yielding::Yielding;

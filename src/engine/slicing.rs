@@ -7,19 +7,17 @@
 //! still wanted.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::{FieldRef, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::JoinSide;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{ColumnarValue, JoinType};
+use datafusion::logical_expr::JoinType;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder};
@@ -30,7 +28,7 @@ use datafusion::physical_plan::{
 };
 use futures::stream::{Stream, StreamExt as _, poll_fn};
 
-use super::StatementControl;
+use super::guarded::{Guarded, Wanted};
 
 /// Pairs that the first slice of a nested-loop join makes.
 const FIRST_PAIRS: usize = 1 << 18;
@@ -79,21 +77,19 @@ pub(in crate::engine) struct Progress {
     build_rows: AtomicUsize,
     /// Batches that the join answered so far, by partition.
     answers: Vec<AtomicUsize>,
-    control: OnceLock<Arc<StatementControl>>,
+    wanted: Arc<Wanted>,
 }
 
 impl Progress {
     fn of(probe: &dyn ExecutionPlan) -> Self {
         let partitions = probe.output_partitioning().partition_count();
         let answers = std::iter::repeat_with(AtomicUsize::default).take(partitions).collect();
-        Self { build_rows: AtomicUsize::new(0), answers, control: OnceLock::new() }
+        Self { build_rows: AtomicUsize::new(0), answers, wanted: Arc::default() }
     }
 
-    /// The statement that the join runs for; a test may run one for none.
+    /// The statement that the join runs for.
     pub fn begin(&self, context: &TaskContext) {
-        if let Some(control) = context.session_config().get_extension::<StatementControl>() {
-            self.control.get_or_init(|| control);
-        }
+        self.wanted.begin(context);
     }
 
     pub fn answered(&self, partition: usize) {
@@ -104,13 +100,6 @@ impl Progress {
 
     fn answers(&self, partition: usize) -> usize {
         self.answers.get(partition).map_or(0, |answers| answers.load(Ordering::Relaxed))
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.control.get().is_some_and(|control| control.is_cancelled()) {
-            return Err(DataFusionError::Execution("the statement was called off".to_owned()));
-        }
-        Ok(())
     }
 
     /// Rows of the first slice.
@@ -209,7 +198,7 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Slices<S> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
-        self.progress.check()?;
+        self.progress.wanted.check()?;
         self.learn();
         if self.turn.is_some_and(|turn| turn.elapsed() >= QUICK) {
             self.turn = None;
@@ -248,60 +237,8 @@ impl<S: Stream<Item = Result<RecordBatch>> + Unpin> Slices<S> {
 
 /// A join's filter that fails once nobody wants the statement.
 fn guarded(filter: &JoinFilter, progress: &Arc<Progress>) -> JoinFilter {
-    let condition = Arc::clone(filter.expression());
-    let guarded = Guarded { condition, progress: Arc::clone(progress) };
-    JoinFilter::new(Arc::new(guarded), filter.column_indices().to_vec(), Arc::clone(filter.schema()))
-}
-
-/// A condition that is asked only while the statement is wanted.
-#[derive(Debug)]
-struct Guarded {
-    condition: Arc<dyn PhysicalExpr>,
-    progress: Arc<Progress>,
-}
-
-impl PartialEq for Guarded {
-    fn eq(&self, other: &Self) -> bool {
-        self.condition.eq(&other.condition)
-    }
-}
-
-impl Eq for Guarded {}
-
-impl Hash for Guarded {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.condition.hash(state);
-    }
-}
-
-impl fmt::Display for Guarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.condition.fmt(f)
-    }
-}
-
-impl PhysicalExpr for Guarded {
-    fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
-        self.condition.return_field(schema)
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        self.progress.check()?;
-        self.condition.evaluate(batch)
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.condition]
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        let Some(condition) = children.pop() else { return Ok(self) };
-        Ok(Arc::new(Self { condition, progress: Arc::clone(&self.progress) }))
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.condition.fmt_sql(f)
-    }
+    let guarded = Guarded::over(filter.expression(), &progress.wanted);
+    JoinFilter::new(guarded, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
 }
 
 #[cfg(test)]
@@ -312,14 +249,12 @@ mod tests {
     use futures::stream;
 
     use super::*;
+    use crate::engine::StatementControl;
 
     fn progress(build_rows: usize, control: Option<&Arc<StatementControl>>) -> Arc<Progress> {
         let answers = vec![AtomicUsize::new(0)];
-        let progress = Progress { build_rows: AtomicUsize::new(build_rows), answers, control: OnceLock::new() };
-        if let Some(control) = control {
-            progress.control.get_or_init(|| Arc::clone(control));
-        }
-        Arc::new(progress)
+        let wanted = Arc::new(control.map_or_else(Wanted::default, Wanted::by));
+        Arc::new(Progress { build_rows: AtomicUsize::new(build_rows), answers, wanted })
     }
 
     fn batch(numbers: std::ops::Range<i64>) -> RecordBatch {
@@ -369,7 +304,7 @@ mod tests {
     async fn nothing_is_compared_for_nobody() {
         let control = StatementControl::for_tests(1 << 40);
         let progress = progress(1, Some(&control));
-        let guarded = Guarded { condition: lit(true), progress: Arc::clone(&progress) };
+        let guarded = Guarded::over(&lit(true), &progress.wanted);
         let mut slices = slices(&progress);
         let mut next = async || std::future::poll_fn(|context| slices.poll(context)).await.unwrap();
         assert!(next().await.is_ok() && guarded.evaluate(&batch(0..1)).is_ok());

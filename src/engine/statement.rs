@@ -1,9 +1,9 @@
 //! What one running statement may use, and whether anybody still wants it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::memory::StatementPool;
@@ -15,12 +15,19 @@ pub struct StatementControl {
     pool: Arc<dyn MemoryPool>,
     /// The same pool, to close it.
     owned: Arc<StatementPool>,
+    /// For constants that stand in the plan.
+    constants: Mutex<Vec<MemoryReservation>>,
 }
 
 impl StatementControl {
     pub(in crate::engine) fn new(pool: StatementPool) -> Arc<Self> {
         let owned = Arc::new(pool);
-        Arc::new(Self { cancelled: CancellationToken::new(), pool: Arc::clone(&owned) as _, owned })
+        Arc::new(Self {
+            cancelled: CancellationToken::new(),
+            pool: Arc::clone(&owned) as _,
+            owned,
+            constants: Mutex::default(),
+        })
     }
 
     /// A control whose statement may use all of the gateway's `bytes` of memory.
@@ -43,6 +50,11 @@ impl StatementControl {
     /// Cancels the statement when it is dropped.
     pub fn cancel_on_drop(&self) -> DropGuard {
         self.cancelled.clone().drop_guard()
+    }
+
+    /// Keeps what is reserved until the statement ends.
+    pub(in crate::engine) fn keep(&self, reservation: MemoryReservation) {
+        self.constants.lock().unwrap_or_else(PoisonError::into_inner).push(reservation);
     }
 
     /// The memory of this statement; everything that it holds is reserved here.

@@ -3,6 +3,7 @@
 //! A thread inside one long computation cannot be interrupted. Here it delays other statements at most; logins, deadlines, signals and
 //! the answer to a client that calls its statement off do not wait for it.
 
+use std::any::Any;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
@@ -69,8 +70,11 @@ impl Workers {
     /// # Errors
     /// Those of `work`; `Internal` where it panics.
     pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let answered = self.spawn(AssertUnwindSafe(work).catch_unwind()).await;
-        answered.ok().and_then(std::result::Result::ok).unwrap_or_else(|| Err(work_panicked()))
+        match self.spawn(AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(panicked(panic.as_ref())),
+            Err(_) => Err(work_lost()),
+        }
     }
 
     /// Tasks that have not ended.
@@ -88,8 +92,21 @@ impl Drop for Workers {
     }
 }
 
-/// The panic itself is in the log, under a line of its own.
-pub fn work_panicked() -> Diagnostic {
+/// What a panic is to the caller. Buffers of the engine hold two gigabytes of text, and it panics where a batch would have more.
+pub fn panicked(panic: &(dyn Any + Send)) -> Diagnostic {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    if text.is_some_and(|text| text.contains("offset overflow")) {
+        return Diagnostic::error(
+            Kind::Exhausted,
+            "a step of the statement makes more than two gigabytes of text at once",
+        )
+        .hint("make shorter values, or ask for fewer rows");
+    }
+    work_lost()
+}
+
+/// For work that ended without an answer. A panic itself is in the log, under a line of its own.
+pub fn work_lost() -> Diagnostic {
     let id = correlation_id();
     tracing::error!(correlation_id = %id, "a statement panicked");
     Diagnostic::error(Kind::Internal, format!("the statement failed inside the gateway (correlation id {id})"))
@@ -129,5 +146,7 @@ mod tests {
         assert_eq!(error.kind, Kind::Internal);
         assert!(error.message.contains("correlation id") && !error.message.contains("secret"), "{}", error.message);
         assert_eq!(workers.run(async { Ok(7) }).await, Ok(7));
+        let too_large = workers.run::<()>(async { panic!("offset overflow") }).await.unwrap_err();
+        assert_eq!(too_large.kind, Kind::Exhausted);
     }
 }

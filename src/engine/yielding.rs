@@ -26,9 +26,10 @@ use datafusion::physical_plan::{
 };
 use futures::stream::{Stream, StreamExt as _, poll_fn};
 
+use super::guarded::guarded_sort;
 use super::slicing::{Progress, sliced};
 
-/// Makes operators wait that answer more batches than they read, and those that aggregates read from. It stands last among the rules,
+/// Has sorts end with their statement, and makes operators wait that answer more batches than they read, and those that aggregates read from. It stands last among the rules,
 /// so that none has to see through what it puts into a plan.
 #[derive(Debug)]
 pub struct Yielding;
@@ -40,6 +41,9 @@ impl PhysicalOptimizerRule for Yielding {
                 let inputs = node.children().into_iter().map(|input| waiting(Arc::clone(input))).collect();
                 let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
                 return Ok(Transformed::yes(node.replace_children(inputs, same)?));
+            }
+            if let Some(sort) = guarded_sort(node.as_ref()) {
+                return Ok(Transformed::yes(sort));
             }
             if let Some(join) = sliced(&node)? {
                 return Ok(Transformed::yes(Arc::new(YieldingExec {

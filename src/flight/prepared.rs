@@ -116,8 +116,8 @@ impl<P: Clone> Handles<P> {
         let own = entries.values().filter(|entry| entry.principal == *principal).map(|entry| entry.bytes);
         let (own, all) = (own.sum::<usize>() + more, entries.values().map(|entry| entry.bytes).sum::<usize>() + more);
         if own > self.limits.bytes_of_one {
-            let allowed = self.limits.bytes_of_one >> 20;
-            let message = format!("prepared statements of this principal may take {allowed} MiB, and these take more");
+            let allowed = self.limits.bytes_of_one >> 10;
+            let message = format!("prepared statements of this principal may take {allowed} KiB, and these take more");
             return Err(Diagnostic::error(Kind::Exhausted, message)
                 .hint("close statements that are no longer used, or ask the operator to raise `limits.pending_mib`"));
         }

@@ -1,12 +1,15 @@
 //! Who may hold a connection: a bounded number in all and from one address, and only those that begin to speak in time.
 //!
-//! The transport waits for the first byte of a client without end, and takes as many clients as there are file descriptors.
+//! Where all places are taken, a new client gets that of the oldest connection on which nobody has logged in yet. So strangers who hold
+//! connections keep each other out, and nobody else. The transport waits for the first byte of a client without end, and takes as many clients as there are file descriptors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future as _;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +19,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
 use crate::config::Listen;
 
@@ -33,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission {
-    /// In all; one more is closed as soon as it is there.
+    /// In all; one more is closed as soon as it is there, if somebody has logged in on each.
     pub connections: usize,
     /// From one address.
     pub from_one_address: usize,
@@ -82,7 +86,7 @@ impl Stream for Incoming {
 
 /// What has not begun to speak when this ends is closed with it.
 async fn accept(listener: TcpListener, admission: Admission, ready: mpsc::Sender<Connection>) {
-    let places = Arc::new(Places { admission, taken: Mutex::default() });
+    let places = Arc::new(Places { admission, guests: Mutex::default() });
     let mut silent = JoinSet::new();
     let mut refusing = false;
     loop {
@@ -97,20 +101,26 @@ async fn accept(listener: TcpListener, admission: Admission, ready: mpsc::Sender
                 continue;
             }
         };
-        let Some(place) = places.take(peer.ip()) else {
-            // One line for each time that the places run out, not one for each client.
-            if !refusing {
-                tracing::warn!(address = %peer.ip(), "too many connections: new ones are refused");
+        let place = match places.take(peer.ip()) {
+            Ok(place) => place,
+            Err(limit) => {
+                // One line for each time that the places run out, not one for each client.
+                if !refusing {
+                    tracing::warn!(address = %peer.ip(), "connections are refused: `listen.{limit}` is reached");
+                }
+                refusing = true;
+                continue;
             }
-            refusing = true;
-            continue;
         };
         refusing = false;
         let ready = ready.clone();
         silent.spawn(async move {
-            if let Ok(Some((begun, io))) = tokio::time::timeout(admission.preface, begin(io)).await {
+            let evicted = place.guest.evicted.clone();
+            let begun = tokio::time::timeout(admission.preface, evicted.run_until_cancelled(begin(io)));
+            if let Ok(Some(Some((begun, io)))) = begun.await {
+                let evicted = Box::pin(evicted.cancelled_owned());
                 // Nobody waits for it when the server ends.
-                let _ = ready.send(Connection { begun, io, _place: place }).await;
+                let _ = ready.send(Connection { begun, io, evicted, place }).await;
             }
         });
     }
@@ -135,34 +145,96 @@ async fn begin(mut io: TcpStream) -> Option<(Bytes, TcpStream)> {
 /// The places of one listener.
 struct Places {
     admission: Admission,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    guests: Mutex<Guests>,
+}
+
+#[derive(Default)]
+struct Guests {
+    taken: HashMap<IpAddr, usize>,
+    /// Those who had not logged in when somebody last looked, the oldest first.
+    strangers: VecDeque<Arc<Guest>>,
+}
+
+impl Guests {
+    /// Closes the oldest connection of a stranger, from one address or from any; false if there is none.
+    fn evict(&mut self, address: Option<IpAddr>) -> bool {
+        self.strangers.retain(|guest| !guest.is_known());
+        let oldest = self.strangers.iter().position(|guest| address.is_none_or(|address| guest.address == address));
+        let Some(guest) = oldest.and_then(|oldest| self.strangers.remove(oldest)) else { return false };
+        guest.evicted.cancel();
+        self.release(&guest);
+        true
+    }
+
+    /// Gives the place back, once.
+    fn release(&mut self, guest: &Guest) {
+        if guest.is_gone.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        match self.taken.get_mut(&guest.address) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(self.taken.remove(&guest.address)),
+        }
+    }
 }
 
 impl Places {
-    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = taken.get(&address).copied().unwrap_or(0);
-        if own >= self.admission.from_one_address || taken.values().sum::<usize>() >= self.admission.connections {
-            return None;
+    /// A place for one more connection, or the key of the limit that leaves none.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
+        let mut guests = self.guests();
+        let own = guests.taken.get(&address).copied().unwrap_or(0);
+        if own >= self.admission.from_one_address && !guests.evict(Some(address)) {
+            return Err("connections_per_address");
         }
-        taken.insert(address, own + 1);
-        Some(Place { places: Arc::clone(self), address })
+        if guests.taken.values().sum::<usize>() >= self.admission.connections && !guests.evict(None) {
+            return Err("connections");
+        }
+        *guests.taken.entry(address).or_default() += 1;
+        let guest = Arc::new(Guest {
+            address,
+            evicted: CancellationToken::new(),
+            is_known: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+        });
+        guests.strangers.push_back(Arc::clone(&guest));
+        Ok(Place { places: Arc::clone(self), guest })
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection, as the gateway knows it.
+pub(super) struct Guest {
+    address: IpAddr,
+    evicted: CancellationToken,
+    is_known: AtomicBool,
+    is_gone: AtomicBool,
+}
+
+impl Guest {
+    /// Notes that a call on the connection was answered: nobody gets an answer without a login.
+    pub fn note_login(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+
+    fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
     }
 }
 
 /// Held by a connection until it is closed.
 struct Place {
     places: Arc<Places>,
-    address: IpAddr,
+    guest: Arc<Guest>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.address) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(taken.remove(&self.address)),
-        }
+        let mut guests = self.places.guests();
+        guests.strangers.retain(|guest| !Arc::ptr_eq(guest, &self.guest));
+        guests.release(&self.guest);
     }
 }
 
@@ -170,14 +242,15 @@ impl Drop for Place {
 pub(super) struct Connection {
     begun: Bytes,
     io: TcpStream,
-    _place: Place,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
+    place: Place,
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Arc<Guest>;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.io.connect_info()
+    fn connect_info(&self) -> Arc<Guest> {
+        Arc::clone(&self.place.guest)
     }
 }
 
@@ -186,6 +259,10 @@ impl AsyncRead for Connection {
         if self.begun.has_remaining() {
             let length = self.begun.len().min(into.remaining());
             into.put_slice(&self.begun.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
+        // It ends as if the client had closed it.
+        if self.evicted.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.io).poll_read(context, into)
@@ -283,6 +360,7 @@ mod tests {
                 let mut client = TcpStream::connect(address).await.unwrap();
                 client.write_all(&PREFACE).await.unwrap();
                 held.push(next(&mut incoming).await);
+                held.last().unwrap().connect_info().note_login();
                 clients.push(client);
             }
             let mut refused = TcpStream::connect(address).await.unwrap();
@@ -292,6 +370,45 @@ mod tests {
             client.write_all(&PREFACE).await.unwrap();
             drop(next(&mut incoming).await);
             assert!(!is_closed(&mut clients[0], Duration::from_millis(50)).await, "{admission:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_make_room() {
+        for admission in [
+            Admission { connections: 3, ..Admission::default() },
+            Admission { from_one_address: 3, ..Admission::default() },
+        ] {
+            let (mut incoming, address) = incoming(admission).await;
+            let mut clients = Vec::new();
+            let mut held = Vec::new();
+            // The first has logged in, the second has not, the third has not even begun to speak.
+            for place in 0..3 {
+                let mut client = TcpStream::connect(address).await.unwrap();
+                if place < 2 {
+                    client.write_all(&PREFACE).await.unwrap();
+                    held.push(next(&mut incoming).await);
+                }
+                clients.push(client);
+            }
+            held[0].connect_info().note_login();
+            for stranger in [1, 2] {
+                let mut client = TcpStream::connect(address).await.unwrap();
+                client.write_all(&PREFACE).await.unwrap();
+                let connection = next(&mut incoming).await;
+                connection.connect_info().note_login();
+                if stranger == 1 {
+                    let mut read = Vec::new();
+                    tokio::time::timeout(PATIENCE, held.remove(1).read_to_end(&mut read)).await.unwrap().unwrap();
+                    assert_eq!(read, PREFACE, "its end");
+                }
+                assert!(is_closed(&mut clients[stranger], PATIENCE).await, "{stranger}, {admission:?}");
+                held.push(connection);
+                clients.push(client);
+            }
+            assert!(!is_closed(&mut clients[0], Duration::from_millis(50)).await, "{admission:?}");
+            let mut refused = TcpStream::connect(address).await.unwrap();
+            assert!(is_closed(&mut refused, PATIENCE).await, "all are known");
         }
     }
 

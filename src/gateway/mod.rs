@@ -5,6 +5,7 @@
 
 mod accept;
 mod build;
+mod known;
 mod serve;
 mod users;
 

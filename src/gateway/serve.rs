@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tonic::transport::Server;
 
 use super::accept::{Admission, Incoming};
+use super::known::Remembering;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::flight;
 use crate::query::Sessions;
@@ -43,7 +44,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
         .http2_max_pending_accept_reset_streams(Some(RESETS_BEFORE_ACCEPT))
         .http2_max_local_error_reset_streams(Some(RESETS_AFTER_ACCEPT))
-        .add_service(service)
+        .add_service(Remembering(service))
         .serve_with_incoming_shutdown(Incoming::new(listener, admission), async {
             shutdown.await;
             // Nobody listens when the server ended by itself.

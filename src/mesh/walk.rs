@@ -82,11 +82,14 @@ impl<T: CatalogTree> Walker<'_, T> {
             let shown = name.to_string_lossy();
             let below = if key.is_empty() { shown.to_string() } else { format!("{key}/{shown}") };
             if is_hidden(&shown) {
-                self.pass_over(below);
-            } else if name.to_str().is_none() {
-                if has_catalog_ending(&shown) || matches!(kind, EntryKind::Folder | EntryKind::Link) {
-                    self.refuse(below, "its name is not UTF-8");
+                if kind == EntryKind::Folder && is_among_policies(&below) && self.hides_policies(&path.join(&name)) {
+                    self.files.skipped.insert(below);
+                } else {
+                    self.pass_over(below);
                 }
+            } else if name.to_str().is_none() {
+                // Whatever its ending was meant to be.
+                self.refuse(below, "its name is not UTF-8");
             } else if kind == EntryKind::Link {
                 match self.tree.resolve(&path.join(&name)) {
                     Ok((target, EntryKind::Folder)) if !is_taken(&below) => self.links.push_back((below, target)),
@@ -98,6 +101,13 @@ impl<T: CatalogTree> Walker<'_, T> {
             }
         }
         Ok(())
+    }
+
+    /// True for a hidden folder with policies in it. Those of two dots belong to mounts, whose links lead into them.
+    fn hides_policies(&self, folder: &Path) -> bool {
+        let is_of_mount = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".."));
+        let entries = self.tree.list(folder).unwrap_or_default();
+        !is_of_mount && entries.iter().any(|(name, _)| has_catalog_ending(&name.to_string_lossy()))
     }
 
     fn entry(&mut self, key: String, path: PathBuf, kind: EntryKind) {
@@ -120,17 +130,21 @@ impl<T: CatalogTree> Walker<'_, T> {
     /// Remembers a file that lies among policies and is none by its name, or is named as a domain: most often it was meant to be read.
     fn pass_over(&mut self, key: String) {
         let (folder, name) = key.rsplit_once('/').unwrap_or(("", &key));
-        let among_policies =
-            folder.split('/').next() == Some(GOVERNANCE) || folder.split('/').nth(1) == Some("policies");
         let lower = name.to_lowercase();
         let a_note = lower.rsplit_once('.').is_some_and(|(_, ending)| ending == "md")
             || lower.starts_with("readme")
             || is_hidden(name);
         let among_domains = folder.is_empty() && name.parse::<DomainName>().is_ok();
-        if among_domains || among_policies && (lower.contains(".cedar") || !a_note) {
+        if among_domains || is_among_policies(&key) && (lower.contains(".cedar") || !a_note) {
             self.files.skipped.insert(key);
         }
     }
+}
+
+/// True below a folder of policies.
+fn is_among_policies(key: &str) -> bool {
+    let mut folders = key.rsplit_once('/').map_or("", |(folder, _)| folder).split('/');
+    folders.next() == Some(GOVERNANCE) || folders.next() == Some("policies")
 }
 
 /// True where only a folder of policies may stand. A link that was checked out as a file is none.

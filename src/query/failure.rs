@@ -11,6 +11,7 @@ use datafusion::error::DataFusionError;
 
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::memory::ExceededLimit;
+use crate::engine::panicked;
 
 /// Longest text taken over from the engine.
 const LONGEST: usize = 600;
@@ -152,6 +153,10 @@ fn internal(error: &DataFusionError) -> Diagnostic {
         return Diagnostic::error(Kind::Invalid, "a regular expression has a syntax error").hint(
             "write `\\(` for a bracket that is meant as a character; look-around and back references are not offered",
         );
+    }
+    // A task of the engine panicked.
+    if text.contains("offset overflow") {
+        return panicked(&text);
     }
     let id = crate::telemetry::correlation_id();
     tracing::error!(correlation_id = %id, %error, "a query failed inside the engine");

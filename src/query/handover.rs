@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Egress;
 use crate::diagnostic::{Diagnostic, Result};
-use crate::engine::{Workers, work_panicked};
+use crate::engine::{Workers, panicked, work_lost};
 
 /// Batches that wait for the reader; one more is ready to follow.
 const AHEAD: usize = 2;
@@ -94,7 +94,7 @@ impl Stream for Handover {
             // The work went without a word: a short result must never look like a whole one.
             None => {
                 self.end();
-                Some(Err(work_panicked()))
+                Some(Err(work_lost()))
             }
         })
     }
@@ -124,7 +124,8 @@ async fn produce(mut batches: Batches, pieces: mpsc::Sender<Piece>, reserved: Ar
         }
         Piece::End
     };
-    let last = AssertUnwindSafe(all).catch_unwind().await.unwrap_or_else(|_| Piece::Failed(work_panicked()));
+    let last =
+        AssertUnwindSafe(all).catch_unwind().await.unwrap_or_else(|panic| Piece::Failed(panicked(panic.as_ref())));
     drop(batches);
     // Nobody reads on when the receiver is gone.
     let _ = pieces.send(last).await;

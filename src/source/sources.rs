@@ -87,10 +87,10 @@ impl Looked {
     /// Whether it is too old to be answered again without asking the store.
     fn is_stale(&self, refresh: Duration) -> bool {
         let fresh = match &self.outcome {
-            Ok(_) => refresh,
+            Ok(raw) if raw.first_unreadable().is_none() => refresh,
             // The file that was there then is gone: what is there now may be in order.
             Err(why) if why.kind == Kind::Stale => Duration::ZERO,
-            Err(_) => refresh.min(REPEAT_FAILURE),
+            Ok(_) | Err(_) => refresh.min(REPEAT_FAILURE),
         };
         self.memory.is_outdated() || self.at.elapsed() >= fresh
     }

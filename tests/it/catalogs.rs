@@ -209,7 +209,11 @@ impl Way {
                 let other = match (self, name.rsplit_once('.')) {
                     (Self::OtherCase, Some((stem, ending))) => format!("{stem}.{}", ending.to_uppercase()).into(),
                     (Self::OtherCase, None) => name.to_uppercase().into(),
-                    _ => OsString::from_vec([b"\xff", name.as_bytes()].concat()),
+                    // In the ending, where there is one: it is none that is known then.
+                    _ => {
+                        let (stem, ending) = name.as_bytes().split_at(name.len() - 2);
+                        OsString::from_vec([stem, b"\xff", ending].concat())
+                    }
                 };
                 copy_any(&kept, &parent.join(&other));
                 let shown = Path::new(entry).with_file_name(&other).to_string_lossy().into_owned();
@@ -370,10 +374,15 @@ fn skipped_policy_files_are_warned_of() {
         }
     }
     fs::write(copy.root().join("finance"), "../elsewhere/finance").unwrap();
+    for folder in ["governance/.sub", "sales/policies/.sub", "sales/.sub", "governance/.git"] {
+        let file = if folder.ends_with(".git") { "config" } else { "pii.cedar" };
+        fs::create_dir(copy.root().join(folder)).unwrap();
+        fs::write(copy.root().join(folder).join(file), "").unwrap();
+    }
     let snapshot = load(&copy.read()).unwrap();
     let mut expected = vec!["`finance` is not read".to_owned()];
     for folder in ["governance", "sales/policies"] {
-        for name in [".pii.cedar", "pii.cedar.bak", "pii.cedar.txt", "pii.cedar~", "pii.json", "pii.yaml"] {
+        for name in [".pii.cedar", ".sub", "pii.cedar.bak", "pii.cedar.txt", "pii.cedar~", "pii.json", "pii.yaml"] {
             expected.push(format!("`{folder}/{name}` is not read"));
         }
     }

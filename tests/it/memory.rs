@@ -26,6 +26,8 @@ const MOST: f64 = 1.5;
 fn shapes() -> Vec<(&'static str, String)> {
     let wide = |bytes: usize| format!("(SELECT value AS n, repeat('x', {bytes}) || value AS s FROM range(0, 1000000))");
     let (thousand, ten, hundred) = (wide(1_000), wide(10_000), wide(100_000));
+    let constants: Vec<String> = (0..3_000).map(|n| format!("(repeat('x', 100000), {n})")).collect();
+    let constants = constants.join(", ");
     let unions = vec![format!("SELECT s FROM {hundred}"); 40].join(" UNION ALL ");
     vec![
         ("string_agg of groups", format!("SELECT n % 3, length(string_agg(s, ',')) FROM {ten} GROUP BY 1")),
@@ -48,6 +50,13 @@ fn shapes() -> Vec<(&'static str, String)> {
         (
             "two counts of distinct texts",
             format!("SELECT n % 9, count(DISTINCT s), count(DISTINCT s || 'y') FROM {thousand} GROUP BY 1"),
+        ),
+        ("constants in rows", format!("SELECT count(*) FROM (VALUES {constants}) v(s, n)")),
+        (
+            "a list beside a wide column",
+            format!(
+                "SELECT max(length(s) + u) FROM (SELECT s, unnest(range(0, 100000)) AS u FROM {thousand} LIMIT 9000000)"
+            ),
         ),
         (
             "approx_distinct of many groups",
@@ -284,7 +293,7 @@ async fn sort_beyond_spill_limit_is_refused() {
     for _ in 0..2 {
         let refused = ask(&mut client, &sort(100_000)).await.unwrap_err();
         assert!(refused.starts_with("ResourceExhausted") && refused.contains("`limits.spill_mib`"), "{refused}");
-        assert_eq!(folder.count_files(SPILLED), 0, "spilled data stays behind");
+        wait_for_spilled(&folder, |files| files == 0).await;
         assert_eq!(ask(&mut client, "SELECT 1").await, Ok(1));
     }
 }

@@ -33,6 +33,8 @@ const MIB: u64 = 1 << 20;
 pub(super) const PIECE_BYTES: u64 = 16 * MIB;
 /// What is not worth a look at the pool.
 const UNCOUNTED_BYTES: u64 = 64 << 10;
+/// How often a constant is there at most while a plan is made: passes of the planner copy what they change, and rows are made of it.
+const PLAN_COPIES: u64 = 6;
 /// Bytes that one call makes where no operator cuts its rows.
 const CALL_BYTES: u64 = 1 << 30;
 
@@ -176,6 +178,10 @@ impl BoundedCall {
     /// All rows at once: they are known to cost little.
     fn call_whole(&self, args: ScalarFunctionArgs, cost: CallCost) -> Result<ColumnarValue> {
         self.add_steps(cost.steps)?;
+        let is_constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        if is_constant && !evaluation::is_under_way() {
+            return self.call_for_plan(args, cost);
+        }
         if cost.bytes <= UNCOUNTED_BYTES {
             return self.call(args);
         }
@@ -186,6 +192,20 @@ impl BoundedCall {
             self.reserve(&reservation, array.get_array_memory_size() as u64)?;
         }
         evaluation::hold(reservation);
+        Ok(made)
+    }
+
+    /// The planner writes what it answers into the plan, where it stays until the statement ends.
+    fn call_for_plan(&self, args: ScalarFunctionArgs, cost: CallCost) -> Result<ColumnarValue> {
+        let reservation = self.reservation();
+        self.reserve(&reservation, cost.bytes)?;
+        let made = self.call(args)?;
+        let bytes = match &made {
+            ColumnarValue::Scalar(value) => value.size(),
+            ColumnarValue::Array(array) => array.get_array_memory_size(),
+        };
+        self.reserve(&reservation, (bytes as u64).saturating_mul(PLAN_COPIES))?;
+        self.control.keep(reservation);
         Ok(made)
     }
 

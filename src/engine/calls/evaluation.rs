@@ -60,6 +60,11 @@ impl Drop for OuterEvaluation {
     }
 }
 
+/// True inside [`evaluate`]: rows are computed, not a plan made.
+pub(super) fn is_under_way() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
 /// Adds work that is about to be done. Answers all work of the evaluation where it has but one row, which nothing can divide.
 pub(super) fn add_steps(steps: u64) -> Option<u64> {
     CURRENT.with_borrow_mut(|current| {

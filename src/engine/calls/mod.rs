@@ -21,4 +21,5 @@ mod tests;
 
 pub use bind::{bind_calls, bind_optimized_calls};
 pub use cost::bounded_functions;
+pub(in crate::engine) use size::bytes_between;
 pub use sliced::SlicedProjections;

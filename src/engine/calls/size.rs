@@ -144,7 +144,7 @@ fn elements(array: &dyn Array, row: usize) -> u64 {
 }
 
 /// Bytes of the values in rows `start..end`, those of lists with all that they hold.
-pub(super) fn bytes_between(array: &dyn Array, start: usize, end: usize) -> u64 {
+pub(in crate::engine) fn bytes_between(array: &dyn Array, start: usize, end: usize) -> u64 {
     let rows = end.saturating_sub(start) as u64;
     let whole = |from: Option<&i32>, to: Option<&i32>| {
         let ends = from.zip(to).map(|(from, to)| to.saturating_sub(*from));

@@ -20,6 +20,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
@@ -27,7 +28,9 @@ use datafusion::physical_plan::{
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
 
-/// Reserves what windows and joins hold beyond what they reserve themselves. It stands near the end of the rules, so that none has to
+use super::unnested;
+
+/// Reserves what windows, joins and operators that make rows of lists hold beyond what they reserve themselves. It stands near the end of the rules, so that none has to
 /// see through what it puts into a plan.
 #[derive(Debug)]
 pub struct ReserveHeld;
@@ -35,6 +38,11 @@ pub struct ReserveHeld;
 impl PhysicalOptimizerRule for ReserveHeld {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
+            if let Some(unnest) = node.downcast_ref::<UnnestExec>() {
+                let input = unnested::reserving(unnest);
+                let same = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+                return Ok(Transformed::yes(node.replace_children(vec![input], same)?));
+            }
             let Some(release) = release(node.as_ref()) else { return Ok(Transformed::no(node)) };
             let mut inputs: Vec<_> = node.children().into_iter().map(Arc::clone).collect();
             // A join collects its left side.

@@ -12,6 +12,7 @@ mod held;
 mod one_stage;
 mod shared;
 mod statement_pool;
+mod unnested;
 
 pub use batch::BatchBytes;
 pub use chained::ChainUnions;
