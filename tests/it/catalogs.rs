@@ -374,8 +374,13 @@ fn skipped_policy_files_are_warned_of() {
         }
     }
     fs::write(copy.root().join("finance"), "../elsewhere/finance").unwrap();
-    for folder in ["governance/.sub", "sales/policies/.sub", "sales/.sub", "governance/.git"] {
-        let file = if folder.ends_with(".git") { "config" } else { "pii.cedar" };
+    let hidden = [
+        ("governance/.sub", "pii.cedar"),
+        ("sales/policies/.sub", "pii.cedar"),
+        ("sales/.sub", "pii.cedar"),
+        ("governance/.git", "config"),
+    ];
+    for (folder, file) in hidden {
         fs::create_dir(copy.root().join(folder)).unwrap();
         fs::write(copy.root().join(folder).join(file), "").unwrap();
     }

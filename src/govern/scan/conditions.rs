@@ -142,7 +142,7 @@ fn fingerprint(condition: &Arc<dyn PhysicalExpr>) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::prelude::SessionContext;
+    use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
 
@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn condition_over_another_column_is_another() {
-        let context = SessionContext::new();
+        let context = SessionContext::new_with_config(SessionConfig::new());
         context.sql("CREATE TABLE t (a BIGINT, b BIGINT) AS VALUES (1, 2), (3, 4)").await.unwrap();
         let both = "SELECT * FROM t WHERE a > 1 AND b > 1";
         // Names that a projection exchanges, and a condition over what it computes.
