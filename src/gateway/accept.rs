@@ -1,15 +1,11 @@
 //! Who may hold a connection: a bounded number in all and from one address, and only those that begin to speak in time.
 //!
-//! Where all places are taken, a new client gets that of the oldest connection on which nobody has logged in yet. So strangers who hold
-//! connections keep each other out, and nobody else. The transport waits for the first byte of a client without end, and takes as many clients as there are file descriptors.
+//! The transport waits for the first byte of a client without end, and takes as many clients as there are file descriptors.
 
-use std::collections::{HashMap, VecDeque};
 use std::future::Future as _;
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,47 +15,18 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::server::Connected;
 
-use crate::config::Listen;
+use super::places::{Admission, Guest, Place, Places};
 
 /// What every client of HTTP/2 sends first (RFC 9113, section 3.4).
 const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// How long a client may take to send it.
-const PREFACE_WAIT: Duration = Duration::from_secs(5);
 /// Connections that have begun to speak and wait for the server.
 const READY: usize = 16;
 /// The pause after a failed accept: without free file descriptors the next one fails too.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// How many connections there may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Admission {
-    /// In all; one more is closed as soon as it is there, if somebody has logged in on each.
-    pub connections: usize,
-    /// From one address.
-    pub from_one_address: usize,
-    /// How long a client may take until it has sent the preface of HTTP/2.
-    pub preface: Duration,
-}
-
-impl From<&Listen> for Admission {
-    fn from(listen: &Listen) -> Self {
-        Self {
-            connections: listen.connections,
-            from_one_address: listen.connections_per_address,
-            preface: PREFACE_WAIT,
-        }
-    }
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self::from(&Listen::default())
-    }
-}
 
 /// Connections whose clients have begun to speak. Dropping it closes the listener.
 pub(super) struct Incoming {
@@ -86,7 +53,7 @@ impl Stream for Incoming {
 
 /// What has not begun to speak when this ends is closed with it.
 async fn accept(listener: TcpListener, admission: Admission, ready: mpsc::Sender<Connection>) {
-    let places = Arc::new(Places { admission, guests: Mutex::default() });
+    let places = Places::new(admission);
     let mut silent = JoinSet::new();
     let mut refusing = false;
     loop {
@@ -115,7 +82,7 @@ async fn accept(listener: TcpListener, admission: Admission, ready: mpsc::Sender
         refusing = false;
         let ready = ready.clone();
         silent.spawn(async move {
-            let evicted = place.guest.evicted.clone();
+            let evicted = place.guest().evicted();
             let begun = tokio::time::timeout(admission.preface, evicted.run_until_cancelled(begin(io)));
             if let Ok(Some(Some((begun, io)))) = begun.await {
                 let evicted = Box::pin(evicted.cancelled_owned());
@@ -142,102 +109,6 @@ async fn begin(mut io: TcpStream) -> Option<(Bytes, TcpStream)> {
     Some((Bytes::from_static(&PREFACE), io))
 }
 
-/// The places of one listener.
-struct Places {
-    admission: Admission,
-    guests: Mutex<Guests>,
-}
-
-#[derive(Default)]
-struct Guests {
-    taken: HashMap<IpAddr, usize>,
-    /// Those who had not logged in when somebody last looked, the oldest first.
-    strangers: VecDeque<Arc<Guest>>,
-}
-
-impl Guests {
-    /// Closes the oldest connection of a stranger, from one address or from any; false if there is none.
-    fn evict(&mut self, address: Option<IpAddr>) -> bool {
-        self.strangers.retain(|guest| !guest.is_known());
-        let oldest = self.strangers.iter().position(|guest| address.is_none_or(|address| guest.address == address));
-        let Some(guest) = oldest.and_then(|oldest| self.strangers.remove(oldest)) else { return false };
-        guest.evicted.cancel();
-        self.release(&guest);
-        true
-    }
-
-    /// Gives the place back, once.
-    fn release(&mut self, guest: &Guest) {
-        if guest.is_gone.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        match self.taken.get_mut(&guest.address) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(self.taken.remove(&guest.address)),
-        }
-    }
-}
-
-impl Places {
-    /// A place for one more connection, or the key of the limit that leaves none.
-    fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, &'static str> {
-        let mut guests = self.guests();
-        let own = guests.taken.get(&address).copied().unwrap_or(0);
-        if own >= self.admission.from_one_address && !guests.evict(Some(address)) {
-            return Err("connections_per_address");
-        }
-        if guests.taken.values().sum::<usize>() >= self.admission.connections && !guests.evict(None) {
-            return Err("connections");
-        }
-        *guests.taken.entry(address).or_default() += 1;
-        let guest = Arc::new(Guest {
-            address,
-            evicted: CancellationToken::new(),
-            is_known: AtomicBool::new(false),
-            is_gone: AtomicBool::new(false),
-        });
-        guests.strangers.push_back(Arc::clone(&guest));
-        Ok(Place { places: Arc::clone(self), guest })
-    }
-
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One connection, as the gateway knows it.
-pub(super) struct Guest {
-    address: IpAddr,
-    evicted: CancellationToken,
-    is_known: AtomicBool,
-    is_gone: AtomicBool,
-}
-
-impl Guest {
-    /// Notes that a call on the connection was answered: nobody gets an answer without a login.
-    pub fn note_login(&self) {
-        self.is_known.store(true, Ordering::Relaxed);
-    }
-
-    fn is_known(&self) -> bool {
-        self.is_known.load(Ordering::Relaxed)
-    }
-}
-
-/// Held by a connection until it is closed.
-struct Place {
-    places: Arc<Places>,
-    guest: Arc<Guest>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut guests = self.places.guests();
-        guests.strangers.retain(|guest| !Arc::ptr_eq(guest, &self.guest));
-        guests.release(&self.guest);
-    }
-}
-
 /// A connection whose client has begun to speak, with the bytes that were read to see it.
 pub(super) struct Connection {
     begun: Bytes,
@@ -250,7 +121,7 @@ impl Connected for Connection {
     type ConnectInfo = Arc<Guest>;
 
     fn connect_info(&self) -> Arc<Guest> {
-        Arc::clone(&self.place.guest)
+        Arc::clone(self.place.guest())
     }
 }
 

@@ -11,7 +11,7 @@ use tonic::codegen::Service;
 use tonic::codegen::http::{Request, Response};
 use tonic::server::NamedService;
 
-use super::accept::Guest;
+use super::places::Guest;
 
 /// The service, which notes of a connection that one of its calls was answered.
 #[derive(Debug, Clone)]

@@ -6,9 +6,10 @@
 mod accept;
 mod build;
 mod known;
+mod places;
 mod serve;
 mod users;
 
-pub use accept::Admission;
 pub use build::{Gateway, ProductRow};
+pub use places::Admission;
 pub use serve::serve;

@@ -8,8 +8,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::transport::Server;
 
-use super::accept::{Admission, Incoming};
+use super::accept::Incoming;
 use super::known::Remembering;
+use super::places::Admission;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::flight;
 use crate::query::Sessions;
