@@ -126,12 +126,21 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
 
 /// Statements themselves write nothing but what they spill.
 fn disk_fault(error: &io::Error) -> Option<Diagnostic> {
-    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    is_full.then(|| {
+    is_full(error).then(|| {
         Diagnostic::error(Kind::Exhausted, "the disk of the gateway has no room for what the query spills").hint(
             "try again later, select fewer columns or rows, or ask the operator to make room in `limits.spill_dir`",
         )
     })
+}
+
+/// The writer of spilled data wraps the error of the system in others.
+fn is_full(error: &io::Error) -> bool {
+    let wrapped = error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+    let inner = wrapped.and_then(|inner| match inner.downcast_ref::<DataFusionError>() {
+        Some(DataFusionError::IoError(inner)) => Some(inner),
+        _ => inner.downcast_ref::<io::Error>(),
+    });
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) || inner.is_some_and(is_full)
 }
 
 fn invalid(text: &str) -> Diagnostic {
@@ -237,7 +246,9 @@ mod tests {
     fn spill_fault_is_about_the_disk() {
         let refusal = "The used disk space during the spilling process has exceeded the allowable limit of 1.0 MB.";
         let fault = |kind: io::ErrorKind, text: &str| {
-            let inner = ArrowError::IoError(text.to_owned(), io::Error::new(kind, text.to_owned()));
+            // As the writer of spilled data has it.
+            let wrapped = DataFusionError::IoError(io::Error::new(kind, text.to_owned()));
+            let inner = ArrowError::IoError(text.to_owned(), io::Error::other(wrapped));
             let nested = DataFusionError::ArrowError(Box::new(inner), None);
             [diagnose_run(&nested), diagnose_run(&DataFusionError::IoError(io::Error::new(kind, text.to_owned())))]
         };
