@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tonic::body::Body;
 use tonic::codegen::Service;
-use tonic::codegen::http::{Request, Response};
+use tonic::codegen::http::{Request, Response, StatusCode};
 use tonic::server::NamedService;
 
 use super::places::Guest;
@@ -40,7 +40,7 @@ where
         Box::pin(async move {
             let response = answer.await?;
             // A call that is refused has its status in the place of an answer; every other one has asked for credentials first.
-            let is_answered = !response.headers().contains_key("grpc-status");
+            let is_answered = response.status() == StatusCode::OK && !response.headers().contains_key("grpc-status");
             if let Some(guest) = guest.filter(|_| is_answered) {
                 guest.note_login();
             }

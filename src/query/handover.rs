@@ -106,7 +106,7 @@ impl Drop for Handover {
     }
 }
 
-/// What the statement holds is given back before its end is told.
+/// The statement gives back its memory before the reader learns that it ended.
 async fn produce(mut batches: Batches, pieces: mpsc::Sender<Piece>, reserved: Arc<MemoryReservation>) {
     let all = async {
         while let Some(batch) = batches.next().await {

@@ -196,7 +196,7 @@ pub(super) fn marker(path: &ColumnPath) -> String {
     format!("drift.{path}")
 }
 
-/// A product of which no column is as promised is not the product that was promised.
+/// A product that keeps its promise for no column is taken out.
 ///
 /// # Errors
 /// Why the first of `columns` is unreadable, where all are.

@@ -1,4 +1,4 @@
-//! A Delta table of which neither filters nor counts are believed, and no file that is not the one that was read before.
+//! A Delta table that trusts neither pushed filters nor the log's counts, and reads only the files that it read first.
 
 use std::collections::HashSet;
 use std::sync::Arc;

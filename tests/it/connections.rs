@@ -33,3 +33,22 @@ async fn silent_clients_give_their_places_back() {
         assert_eq!(served.connect("bob").await.fetch("SELECT 1 AS one").await.unwrap(), "one Int64\n1");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_logged_in_keep_their_places() {
+    // Whoever gets a place keeps it, silent or not.
+    let admission = Admission { connections: 2, from_one_address: 2, preface: Duration::from_mins(10) };
+    let setting = Setting { admission, ..Setting::default() };
+    let served = Served::start_on(Mesh::new(MESH).await, MESH, setting).await;
+    let mut ana = served.connect("ana").await;
+    let mut stranger = TcpStream::connect(served.address).await.unwrap();
+    let mut bob = served.connect("bob").await;
+    let read = tokio::time::timeout(PATIENCE, stranger.read(&mut [0])).await.expect("bob has its place");
+    assert!(matches!(read, Ok(0) | Err(_)));
+    let mut late = TcpStream::connect(served.address).await.unwrap();
+    let read = tokio::time::timeout(PATIENCE, late.read(&mut [0])).await.expect("nobody makes room");
+    assert!(matches!(read, Ok(0) | Err(_)));
+    for client in [&mut ana, &mut bob] {
+        assert_eq!(client.fetch("SELECT 1 AS one").await.unwrap(), "one Int64\n1");
+    }
+}

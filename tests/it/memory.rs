@@ -13,6 +13,7 @@ use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use futures::TryStreamExt;
 use futures::future::join_all;
+use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
 use crate::process::{Folder, Serving, resident_kib};
@@ -244,6 +245,13 @@ async fn sort_rightly(client: &mut FlightSqlServiceClient<Channel>, rows: usize)
 
 const SPILLED: &str = "spill/meshgate-spill";
 
+/// A large sort, once it has spilled something.
+async fn spilling(folder: &Folder, mut client: FlightSqlServiceClient<Channel>) -> JoinHandle<Result<usize, String>> {
+    let running = tokio::spawn(async move { ask(&mut client, &sort(400_000)).await });
+    wait_for_spilled(folder, |files| files > 0).await;
+    running
+}
+
 async fn wait_for_spilled(folder: &Folder, wanted: impl Fn(usize) -> bool) {
     let begun = Instant::now();
     while !wanted(folder.count_files(SPILLED)) {
@@ -269,13 +277,7 @@ async fn killed_gateway_leaves_nothing_spilled() {
     let folder = Folder::new(MESH);
     folder.limit("memory_mib = 16\nspill_dir = 'spill'");
     let serving = Serving::start(&folder, &[]);
-    let mut client = serving.login().await;
-    let info = client.execute(sort(400_000), None).await.unwrap();
-    let running = tokio::spawn(async move {
-        let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await?;
-        stream.try_for_each(|_| async { Ok(()) }).await
-    });
-    wait_for_spilled(&folder, |files| files > 0).await;
+    let running = spilling(&folder, serving.login().await).await;
     serving.signal("KILL");
     serving.ended();
     assert!(running.await.unwrap().is_err());
@@ -303,13 +305,7 @@ async fn abandoned_sort_leaves_nothing_spilled() {
     let folder = Folder::new(MESH);
     folder.limit("memory_mib = 16\nspill_dir = 'spill'");
     let serving = Serving::start(&folder, &[]);
-    let mut client = serving.login().await;
-    let info = client.execute(sort(400_000), None).await.unwrap();
-    let running = tokio::spawn(async move {
-        let stream = client.do_get(info.endpoint[0].ticket.clone().unwrap()).await?;
-        stream.try_for_each(|_| async { Ok(()) }).await
-    });
-    wait_for_spilled(&folder, |files| files > 0).await;
+    let running = spilling(&folder, serving.login().await).await;
     running.abort();
     wait_for_spilled(&folder, |files| files == 0).await;
 }

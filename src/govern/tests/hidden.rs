@@ -131,7 +131,7 @@ async fn text_in_hidden_row_changes_nothing() {
     assert_eq!(one[0], ["1|one", "3|three"]);
     assert_eq!(one, answers(&columns, &seen, bad.clone(), &statements).await);
 
-    // Who sees the row sees that the text is lost, and a policy that reads it is closed.
+    // A reader of the row sees NULL for the lost text, and a policy that reads the text denies.
     let everything = exposed(
         ["id", "note"].iter().map(|name| rules(name, vec![rule("clear", &[super::fixture::ALWAYS])], vec![])).collect(),
     );
@@ -207,7 +207,7 @@ async fn type_of_hidden_column_changes_nothing() {
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["12O", "x", "y"]));
     for bad in [file(Some(Arc::clone(&texts))), file(None)] {
         assert_eq!(clean, answers(&columns, &seen, bad.clone(), &statements).await);
-        // Who sees the column is refused it, and nothing else.
+        // The gateway refuses the column to its readers, and refuses nothing else.
         let more = europe(&["id", "salary"]);
         let refused = answers(
             &columns,

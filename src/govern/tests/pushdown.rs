@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use super::fixture::*;
 use crate::policy::Condition;
 
-/// One row of each region, of which the first has tags.
+/// One row of each region; only the first row has tags.
 async fn orders(pushdown: bool) -> Opened {
     let mut tags = ListBuilder::new(StringBuilder::new());
     tags.append_value([Some("a")]);
