@@ -39,10 +39,15 @@ impl Wanted {
 
     pub fn check(&self) -> Result<()> {
         if self.0.get().is_some_and(|control| control.is_cancelled()) {
-            return Err(DataFusionError::Execution("the statement was called off".to_owned()));
+            return Err(called_off());
         }
         Ok(())
     }
+}
+
+/// What work of a statement that nobody wants ends with; nobody reads it.
+pub(in crate::engine) fn called_off() -> DataFusionError {
+    DataFusionError::Execution("the statement was called off".to_owned())
 }
 
 /// An expression that is evaluated only while the statement is wanted.

@@ -17,6 +17,7 @@ pub(crate) mod reviewed;
 mod runtime;
 mod slicing;
 mod spill;
+mod spill_files;
 mod statement;
 mod workers;
 mod yielding;

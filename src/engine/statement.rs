@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::memory::StatementPool;
+use super::spill_files::StatementSpillFiles;
 
 /// Goes with one execution of a statement, from the opening of its products to its last batch. It stands in the session
 /// configuration of the execution as an extension, so that table providers and operators find it.
@@ -55,6 +58,15 @@ impl StatementControl {
     /// Keeps what is reserved until the statement ends.
     pub(in crate::engine) fn keep(&self, reservation: MemoryReservation) {
         self.constants.lock().unwrap_or_else(PoisonError::into_inner).push(reservation);
+    }
+
+    /// `shared` with the memory of this statement, and with files for spilled data that end with it.
+    ///
+    /// # Errors
+    /// Where the engine makes no files for spilled data.
+    pub fn runtime(&self, shared: &RuntimeEnv) -> Result<RuntimeEnv> {
+        let disk_manager = Arc::new(StatementSpillFiles::over(&shared.disk_manager, &self.cancelled)?);
+        Ok(RuntimeEnv { memory_pool: Arc::clone(&self.pool), disk_manager, ..shared.clone() })
     }
 
     /// The memory of this statement; everything that it holds is reserved here.

@@ -10,7 +10,6 @@ use datafusion::common::format::ExplainFormat;
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{ExplainOption, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as ParsedStatement;
@@ -263,8 +262,7 @@ impl UnopenedQuery {
         let mut session = self.session.clone();
         session.config_mut().set_extension(Arc::clone(control));
         let execution = self.plan.physical(&mut session, openings).await.map_err(|error| diagnose(&error))?;
-        let memory_pool = Arc::clone(control.memory_pool());
-        let runtime = RuntimeEnv { memory_pool, ..session.runtime_env().as_ref().clone() };
+        let runtime = control.runtime(session.runtime_env()).map_err(|error| diagnose(&error))?;
         Ok((execution, task_context(&session, Arc::new(runtime))))
     }
 }
