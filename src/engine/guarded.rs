@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{FieldRef, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
@@ -18,7 +18,7 @@ use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
-use super::StatementControl;
+use super::{CalledOff, StatementControl};
 
 /// Whether a statement is still wanted, known to its plan as soon as it runs.
 #[derive(Debug, Default)]
@@ -39,15 +39,10 @@ impl Wanted {
 
     pub fn check(&self) -> Result<()> {
         if self.0.get().is_some_and(|control| control.is_cancelled()) {
-            return Err(called_off());
+            return Err(CalledOff::error());
         }
         Ok(())
     }
-}
-
-/// What work of a statement that nobody wants ends with; nobody reads it.
-pub(in crate::engine) fn called_off() -> DataFusionError {
-    DataFusionError::Execution("the statement was called off".to_owned())
 }
 
 /// An expression that is evaluated only while the statement is wanted.

@@ -3,6 +3,7 @@
 //! In: limits. Out: one memory pool and one spill folder for all, threads that compute, a client runtime that can open nothing, and private sessions
 //! that can open exactly one fenced store. Absent on purpose: SQL text, policy, contracts.
 
+mod called_off;
 pub mod calls;
 pub mod compact;
 mod guarded;
@@ -22,6 +23,7 @@ mod statement;
 mod workers;
 mod yielding;
 
+pub use called_off::CalledOff;
 pub use outer::Outer;
 pub use private::{PrivateSession, task_context};
 pub use pushdown::applied_by;

@@ -14,7 +14,7 @@ use datafusion::execution::spill_file::{SpillFile, SpillWriter, TempFileFactory}
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
-use super::guarded::called_off;
+use super::CalledOff;
 
 /// Makes files of the engine's disk manager, which counts them and bounds their bytes.
 pub(in crate::engine) struct StatementSpillFiles {
@@ -74,7 +74,7 @@ struct StatementSpillWriter {
 impl Write for StatementSpillWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.cancelled.is_cancelled() {
-            return Err(io::Error::other(called_off()));
+            return Err(io::Error::other(CalledOff));
         }
         self.writer.write(bytes)
     }

@@ -26,7 +26,7 @@ impl StatementControl {
     pub(in crate::engine) fn new(pool: StatementPool) -> Arc<Self> {
         let owned = Arc::new(pool);
         Arc::new(Self {
-            cancelled: CancellationToken::new(),
+            cancelled: owned.cancelled().clone(),
             pool: Arc::clone(&owned) as _,
             owned,
             constants: Mutex::default(),

@@ -20,6 +20,7 @@ use super::statement::statement_ticket;
 use super::ticket::{self, TicketId};
 use super::{Door as _, Doors, Gateway};
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::CalledOff;
 
 /// What is being fetched, by ticket, and which tickets were called off.
 pub(in crate::flight) struct Fetches {
@@ -48,7 +49,7 @@ impl Fetches {
     }
 
     fn check(&self, id: TicketId) -> Result<()> {
-        if self.called_off.contains_key(&id) { Err(cancelled()) } else { Ok(()) }
+        if self.called_off.contains_key(&id) { Err(CalledOff::diagnostic()) } else { Ok(()) }
     }
 
     /// Ends what is being fetched by this ticket, and lets nothing be fetched by it any more.
@@ -85,10 +86,6 @@ impl Drop for Fetch {
             }
         }
     }
-}
-
-pub(in crate::flight) fn cancelled() -> Diagnostic {
-    Diagnostic::error(Kind::Cancelled, "the statement was cancelled").hint("send it again to run it anew")
 }
 
 impl<D: Doors> Gateway<D> {

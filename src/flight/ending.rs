@@ -19,10 +19,11 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::cancel::{Fetch, cancelled};
+use super::cancel::Fetch;
 use super::encode::Frames;
 use super::status;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::CalledOff;
 use crate::telemetry::correlation_id;
 
 /// The transport answers CANCELLED at the client's deadline; ours, which says what happened, comes first.
@@ -79,7 +80,7 @@ impl Deadline {
             AbortOnDropHandle::new(tokio::spawn(async move {
                 let why = tokio::select! {
                     Some(()) = OptionFuture::from(self.at.map(sleep_until)) => self.passed(),
-                    Some(()) = OptionFuture::from(token.as_ref().map(CancellationToken::cancelled)) => cancelled(),
+                    Some(()) = OptionFuture::from(token.as_ref().map(CancellationToken::cancelled)) => CalledOff::diagnostic(),
                 };
                 drop(take(&frames));
                 // The stream may be gone.

@@ -6,6 +6,7 @@ use datafusion::common::DataFusionError;
 
 use super::openings::Openings;
 use crate::diagnostic::{Diagnostic, Kind};
+use crate::engine::CalledOff;
 use crate::engine::memory::ExceededLimit;
 use crate::source::{Replaced, is_silent};
 use crate::telemetry::correlation_id;
@@ -49,6 +50,9 @@ fn silent(table: &str, detail: &dyn Display) -> Diagnostic {
 /// As [`opaque`], but what the reader can do something about is said as such: the query's own memory does not suffice, the owner
 /// replaced files just now, or the storage does not answer.
 pub(super) fn opaque_run(table: &str, openings: Option<&Openings>, error: &DataFusionError) -> DataFusionError {
+    if CalledOff::is_cause_of(error) {
+        return CalledOff::error();
+    }
     if let Some(limit) = ExceededLimit::find(error) {
         tracing::warn!(target: "meshgate::product", product = table, detail = %error, "no memory left to read a product");
         return limit.refusal();

@@ -11,7 +11,7 @@ use datafusion::error::DataFusionError;
 
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::memory::ExceededLimit;
-use crate::engine::panicked;
+use crate::engine::{CalledOff, panicked};
 
 /// Longest text taken over from the engine.
 const LONGEST: usize = 600;
@@ -29,6 +29,9 @@ pub fn diagnose(error: &DataFusionError) -> Diagnostic {
 /// The same of a statement that runs, without the value that the engine quotes: it is the first that was met, and which one that is
 /// follows how rows lie in files, hidden rows among them.
 pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
+    if CalledOff::is_cause_of(error) {
+        return CalledOff::diagnostic();
+    }
     match ExceededLimit::find(error) {
         Some(limit) => limit.diagnostic(),
         None => value_fault(error).unwrap_or_else(|| diagnose(error)),

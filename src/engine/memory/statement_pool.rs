@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{ExceededLimit, SharedPool};
+use crate::engine::CalledOff;
 
 /// How the engine names those that merge the sorted runs of one partition. They take what they get and go on with less.
 const MERGE: &str = "ExternalSorterMerge[";
@@ -26,6 +29,8 @@ pub(in crate::engine) struct StatementPool {
     limit: usize,
     all: Arc<SharedPool>,
     held: Mutex<Held>,
+    /// Operators that compute for long without a pause still reserve meanwhile, and end where they get no more.
+    cancelled: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +55,12 @@ impl Held {
 
 impl StatementPool {
     pub fn new(limit: usize, all: Arc<SharedPool>) -> Self {
-        Self { limit, all, held: Mutex::default() }
+        Self { limit, all, held: Mutex::default(), cancelled: CancellationToken::new() }
+    }
+
+    /// Nothing more is reserved once it is cancelled.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
     }
 
     /// Gives everything back. Consumers that are still there get no more.
@@ -145,6 +155,9 @@ impl MemoryPool for StatementPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut held = self.held();
+        if held.closed || self.cancelled.is_cancelled() {
+            return Err(CalledOff::error());
+        }
         let consumer = reservation.consumer();
         let copies = copies(consumer);
         let (size, additional) = (reservation.size().saturating_mul(copies), additional.saturating_mul(copies));
@@ -154,7 +167,7 @@ impl MemoryPool for StatementPool {
             !is_merge(consumer) || self.admits_merge(&held, size, additional)
         };
         let fits = held.total().checked_add(additional).is_some_and(|total| total <= self.limit);
-        if held.closed || !admitted || !fits {
+        if !admitted || !fits {
             return Err(ExceededLimit::Statement.refusal());
         }
         self.all.try_take(additional)?;
@@ -245,9 +258,22 @@ mod tests {
         leaked.grow(10);
         pool.close();
         assert_eq!((pools.all.reserved(), pools.all.spill_share()), (0, 75));
-        assert_eq!(refused(leaked.try_grow(1)), Some(ExceededLimit::Statement));
+        assert!(CalledOff::is_cause_of(&leaked.try_grow(1).unwrap_err()), "it is no fault of the statement's memory");
         leaked.grow(5);
         drop(leaked);
+        assert_eq!(pools.all.reserved(), 0);
+    }
+
+    #[test]
+    fn cancelled_statement_gets_no_more() {
+        let pools = Pools::new(100, 100);
+        let pool = Arc::new(StatementPool::new(100, Arc::clone(&pools.all)));
+        let sort = spiller(&(Arc::clone(&pool) as _));
+        sort.try_grow(20).unwrap();
+        pool.cancelled().cancel();
+        assert!(CalledOff::is_cause_of(&sort.try_grow(1).unwrap_err()));
+        assert_eq!(pools.all.reserved(), 20, "what is there stays counted until it goes");
+        drop(sort);
         assert_eq!(pools.all.reserved(), 0);
     }
 
