@@ -15,6 +15,6 @@ pub(crate) use check::support as support_channels;
 pub use check::{Checked, Places, Words, check};
 pub(crate) use document::SUPPORT;
 pub use model::{
-    Column, Contract, Dataset, Format, KeyReference, Location, QualityRule, Range, Server, SlaProperty, Status,
-    SupportChannel,
+    Column, Contract, Dataset, Format, KeyReference, Location, NumberMarks, OnDrift, QualityRule, Range, Server,
+    SlaProperty, Status, SupportChannel, TextLayout,
 };

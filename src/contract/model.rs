@@ -77,6 +77,36 @@ pub struct Server {
     pub name: String,
     pub location: Location,
     pub format: Format,
+    pub layout: TextLayout,
+}
+
+/// How files of text are written, for CSV and JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextLayout {
+    /// `customProperties: meshgateDelimiter` of the server: between the fields of a CSV record.
+    pub delimiter: u8,
+    /// `customProperties: meshgateHeader` of the server: false where a CSV file has no names, and its fields stand in the contract's order.
+    pub header: bool,
+    /// `customProperties: meshgateDecimalMark` of the server.
+    pub marks: NumberMarks,
+    /// ODCS `encoding`, as the WHATWG Encoding Standard names it. A byte order mark counts more.
+    pub encoding: String,
+}
+
+impl Default for TextLayout {
+    fn default() -> Self {
+        Self { delimiter: b',', header: true, marks: NumberMarks::Unsaid, encoding: "utf-8".to_owned() }
+    }
+}
+
+/// Which mark stands before the fraction of a number; the other may stand between groups of three digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NumberMarks {
+    /// A point, as far as a number cannot be read in two ways.
+    #[default]
+    Unsaid,
+    DecimalPoint,
+    DecimalComma,
 }
 
 /// A place below the domain's configured root. `{model}` stands for the dataset's physical name.
@@ -121,11 +151,23 @@ pub struct Dataset {
     pub classification: Classification,
     /// `customProperties: meshgateRowCount`.
     pub row_count: Option<u64>,
+    /// `customProperties: meshgateOnDrift` of the object, else of the contract.
+    pub on_drift: OnDrift,
     /// In the order of the document; never empty.
     pub columns: Vec<Column>,
     /// Foreign keys of the object and of its properties.
     pub references: Vec<KeyReference>,
     pub quality: Vec<QualityRule>,
+}
+
+/// What a reader gets for a value that its column cannot hold, where policy shows it in clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDrift {
+    /// The statement fails.
+    #[default]
+    Refuse,
+    /// NULL.
+    Null,
 }
 
 /// ODCS `minimum` and `maximum` of a number, date or timestamp, in the type's own unit: days since 1970, microseconds since 1970.

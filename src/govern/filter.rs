@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 
 use super::exposure::{Alternative, Conditions, Rows};
 use super::literal::{Floor, Kind, after_prefix, canonical};
+use super::promise::{BrokenPromise, LatePredicate, broken, whole};
 use super::total::Function;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind as Fault, Result};
@@ -29,6 +30,8 @@ pub(super) type Drift = BTreeMap<ColumnPath, String>;
 pub(super) struct Compiler<'a> {
     pub dataset: &'a Dataset,
     pub drift: Drift,
+    /// Set where the contract refuses broken values that a reader sees in clear: what the refusal says besides the column.
+    pub refuses: Option<BrokenPromise>,
 }
 
 /// An output column of the opened dataset.
@@ -76,6 +79,31 @@ impl Compiler<'_> {
     pub fn value(&self, path: &ColumnPath) -> Result<(Expr, &Column)> {
         let mut levels = self.levels(path)?;
         levels.pop().ok_or_else(|| unknown("a column without a name"))
+    }
+
+    /// `value` of the column or field at `path`, refused where it is broken and `clear`; without `clear` every row shows it.
+    pub fn checked(&self, path: &ColumnPath, value: Expr, clear: Option<Expr>) -> Expr {
+        let Some((promise, broken)) = self.refuses.as_ref().zip(broken(&self.drift, path)) else { return value };
+        let broken = all(clear.into_iter().chain([broken]).collect());
+        whole(value, broken, BrokenPromise { column: path.to_string(), ..promise.clone() })
+    }
+
+    /// Whether a broken value of a column is refused.
+    pub fn checks(&self, column: &str) -> bool {
+        self.refuses.is_some()
+            && self.drift.keys().any(|path| path.segments().first().is_some_and(|name| name.as_str() == column))
+    }
+
+    /// A predicate over columns that are checked.
+    pub fn late(&self, predicate: Expr) -> LatePredicate {
+        let read: HashSet<&str> = predicate.column_refs().into_iter().map(|column| column.name()).collect();
+        let read = self.dataset.columns.iter().filter(|column| read.contains(column.name.as_str()));
+        let checked = read.map(|column| {
+            let path = ColumnPath::root(column.name.clone());
+            (column.name.to_string(), self.checked(&path, base(column.name.as_str()), None))
+        });
+        let checked = checked.collect();
+        LatePredicate { checked, predicate }
     }
 
     /// The columns along a path, outermost first.

@@ -16,6 +16,7 @@ mod cell;
 mod hash;
 mod mask;
 mod project;
+mod promise;
 mod text;
 // the same, said to people
 mod explain;

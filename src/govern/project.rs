@@ -156,14 +156,22 @@ impl<'a> Part<'a> {
     pub fn expr(&self, compiler: &Compiler<'_>, key: &HashKey) -> Result<Expr> {
         let (value, _) = compiler.value(&self.path)?;
         if self.is_bare() {
-            return Ok(value);
+            return Ok(compiler.checked(&self.path, value, None));
         }
         if self.is_null() {
             let null = ScalarValue::try_new_null(&self.data_type());
             return null.map(lit).map_err(|error| Diagnostic::error(Kind::Internal, error.to_string()));
         }
         Ok(match &self.shape {
-            Shape::Cell(cell) => show(value, step(cell, compiler)?, cell.steps(), key.clone(), cell.text),
+            Shape::Cell(cell) => {
+                let (step, steps) = (step(cell, compiler)?, cell.steps());
+                let clear = steps.iter().position(|shown| *shown == Shown::CLEAR).and_then(|at| i32::try_from(at).ok());
+                let shown = show(value, step.clone(), steps, key.clone(), cell.text);
+                match clear {
+                    Some(clear) => compiler.checked(&self.path, shown, Some(step.eq(lit(clear)))),
+                    None => shown,
+                }
+            }
             Shape::Struct(parts) => {
                 let fields = parts.iter().map(|part| part.expr(compiler, key)).collect::<Result<Vec<_>>>()?;
                 // Whether the struct is there is told only where a field of it is.

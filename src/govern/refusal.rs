@@ -5,6 +5,7 @@ use std::fmt::Display;
 use datafusion::common::DataFusionError;
 
 use super::openings::Openings;
+use super::promise::BrokenPromise;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::CalledOff;
 use crate::engine::memory::ExceededLimit;
@@ -52,6 +53,10 @@ fn silent(table: &str, detail: &dyn Display) -> Diagnostic {
 pub(super) fn opaque_run(table: &str, openings: Option<&Openings>, error: &DataFusionError) -> DataFusionError {
     if CalledOff::is_cause_of(error) {
         return CalledOff::error();
+    }
+    if let Some(promise) = BrokenPromise::find(error) {
+        tracing::warn!(target: "meshgate::product", product = table, column = promise.column, "a value is not as promised");
+        return DataFusionError::External(Box::new(promise.diagnostic()));
     }
     if let Some(limit) = ExceededLimit::find(error) {
         tracing::warn!(target: "meshgate::product", product = table, detail = %error, "no memory left to read a product");

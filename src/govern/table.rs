@@ -18,10 +18,11 @@ use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
+use super::promise::BrokenPromise;
 use super::refusal::opaque;
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
-use crate::contract::Dataset;
+use crate::contract::{Dataset, OnDrift};
 use crate::mesh::TableEntry;
 use crate::policy::Exposed;
 use crate::source::{Open, RawTable};
@@ -34,6 +35,8 @@ pub struct GovernedTable {
     key: HashKey,
     /// Nothing of a reader runs below the policy, so that timing does not depend on hidden rows either.
     restricted: bool,
+    /// Team and channel of the owner, for readers.
+    contact: String,
     schema: SchemaRef,
     /// Columns on which leakproof predicates and dynamic filters may run below the policy.
     passing: HashSet<String>,
@@ -66,7 +69,14 @@ impl GovernedTable {
         let passing = passing.map(|part| part.column.name.to_string()).collect();
         let schema = schema(&view);
         let (references, deciding) = (OnceLock::new(), OnceLock::new());
-        Some(Self { entry, exposed, source, key, restricted, schema, passing, references, deciding })
+        let contact = "the owner of the product".to_owned();
+        Some(Self { entry, exposed, source, key, restricted, contact, schema, passing, references, deciding })
+    }
+
+    /// Names the owner, whom readers ask.
+    #[must_use]
+    pub fn with_contact(self, contact: String) -> Self {
+        Self { contact, ..self }
     }
 
     pub fn entry(&self) -> &TableEntry {
@@ -117,12 +127,20 @@ impl GovernedTable {
             let marker = raw.drift_marker(&path)?.to_owned();
             Some((path, marker))
         });
-        let compiler = Compiler { dataset, drift: markers.collect() };
+        let refuses = (dataset.on_drift == OnDrift::Refuse).then(|| BrokenPromise {
+            table: self.entry.table.to_string(),
+            column: String::new(),
+            contact: self.contact.clone(),
+        });
+        let compiler = Compiler { dataset, drift: markers.collect(), refuses };
         let table = self.entry.table.to_string();
         let opaque = |error| opaque(&table, &error);
         let mut filters: Vec<Expr> = compiler.rows(&view.rows).map_err(opaque)?.into_iter().collect();
+        let mut late = Vec::new();
         for predicate in predicates {
-            filters.push(below(predicate.clone())?);
+            // A row in which it reads a broken value is no row that it does not hold in.
+            let reads_checked = predicate.column_refs().into_iter().any(|column| compiler.checks(column.name()));
+            if reads_checked { &mut late } else { &mut filters }.push(below(predicate.clone())?);
         }
         // A statement that does not read such a column is answered as if it were whole; policies see it as marked.
         let shown = columns.iter().filter_map(|index| view.parts.get(*index)).filter(|part| part.is_read());
@@ -140,15 +158,16 @@ impl GovernedTable {
             exprs.push(expr.alias(part.column.name.as_str()));
         }
         let filter = (!filters.is_empty()).then(|| all(conjuncts(all(filters))));
+        let late = (!late.is_empty()).then(|| compiler.late(all(late)));
         let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested());
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
-        Ok(Private { promised, filter, columns: exprs, limit })
+        Ok(Private { promised, filter, late, columns: exprs, limit })
     }
 }
 
 /// Whether what policy says can be made into expressions. Conditions are all of it that may not.
 fn compiled(view: &View<'_>, dataset: &Dataset) -> crate::diagnostic::Result<()> {
-    let compiler = Compiler { dataset, drift: Drift::new() };
+    let compiler = Compiler { dataset, drift: Drift::new(), refuses: None };
     view.conditions().into_iter().try_for_each(|conditions| compiler.permitted(conditions).map(drop))
 }
 

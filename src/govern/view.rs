@@ -184,6 +184,11 @@ impl PrincipalView {
                     self.generation.hash_key(domain).cloned(),
                     restricted,
                 );
+                let contact = self.generation.snapshot().contact(&entry.product);
+                let table = table.map(|table| match contact {
+                    Some(contact) => table.with_contact(contact),
+                    None => table,
+                });
                 (table.map(Arc::new), keep)
             }
         };

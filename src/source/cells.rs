@@ -1,20 +1,17 @@
 //! Text cells → typed columns with drift markers.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringArray, StringBuilder, StructArray, new_null_array,
-};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringBuilder, StructArray};
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
-use datafusion::arrow::compute::{CastOptions, and, cast_with_options, concat, is_not_null, is_null, or};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::compute::{and, is_not_null, is_null, or};
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::json::ReaderBuilder;
 
 use super::conform::source_type;
 use super::text::BATCH_BYTES;
-use crate::contract::Column;
+use super::values;
+use crate::contract::{Column, NumberMarks};
 
 /// What a file says about one leaf in one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +32,13 @@ pub(super) struct Cells {
 
 #[derive(Debug)]
 pub(super) enum Node {
-    Leaf { data_type: DataType, text: StringBuilder, bad: BooleanBufferBuilder },
+    Leaf { data_type: DataType, marks: NumberMarks, text: StringBuilder, bad: BooleanBufferBuilder },
     Struct { fields: Vec<Node>, names: Vec<String>, valid: BooleanBufferBuilder },
 }
 
 impl Cells {
-    pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Self {
-        Self { nodes: columns.into_iter().map(Node::new).collect(), rows: 0, bytes: 0 }
+    pub(super) fn new<'a>(columns: impl IntoIterator<Item = &'a Column>, marks: NumberMarks) -> Self {
+        Self { nodes: columns.into_iter().map(|column| Node::new(column, marks)).collect(), rows: 0, bytes: 0 }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -80,16 +77,17 @@ impl Cells {
 }
 
 impl Node {
-    fn new(column: &Column) -> Self {
+    fn new(column: &Column, marks: NumberMarks) -> Self {
         if column.fields.is_empty() {
             return Self::Leaf {
                 data_type: source_type(column),
+                marks,
                 text: StringBuilder::new(),
                 bad: BooleanBufferBuilder::new(0),
             };
         }
         Self::Struct {
-            fields: column.fields.iter().map(Self::new).collect(),
+            fields: column.fields.iter().map(|field| Self::new(field, marks)).collect(),
             names: column.fields.iter().map(|f| f.physical_name.clone()).collect(),
             valid: BooleanBufferBuilder::new(0),
         }
@@ -123,10 +121,10 @@ impl Node {
 
     fn finish(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>), ArrowError> {
         match self {
-            Self::Leaf { data_type, text, bad } => {
+            Self::Leaf { data_type, marks, text, bad } => {
                 let texts = text.finish();
                 let bad = BooleanArray::new(bad.finish(), None);
-                let values = convert(&texts, data_type)?;
+                let values = values::read(&texts, data_type, *marks)?;
                 let lost = and(&is_not_null(&texts)?, &is_null(&values)?)?;
                 Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
             }
@@ -146,77 +144,4 @@ impl Node {
             }
         }
     }
-}
-
-/// Text → values; NULL where the text is not a value of the type. Never an error for any text.
-fn convert(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    match to {
-        DataType::Utf8 => Ok(Arc::new(texts.clone())),
-        DataType::List(_) | DataType::Struct(_) => nested(texts, to),
-        DataType::Decimal128(_, scale) => {
-            let plain: StringArray = texts.iter().map(|text| text.and_then(|t| plain(t, *scale))).collect();
-            cast_with_options(&plain, to, &CastOptions { safe: true, ..CastOptions::default() })
-        }
-        to => cast_with_options(texts, to, &CastOptions { safe: true, ..CastOptions::default() }),
-    }
-}
-
-/// A number without exponent. None where the contract has no room for its digits after the point: the cast would round them away.
-fn plain(text: &str, scale: i8) -> Option<Cow<'_, str>> {
-    let plain = match text.split_once(['e', 'E']) {
-        None => Cow::Borrowed(text),
-        Some((number, exponent)) => Cow::Owned(shift(number, exponent.parse().ok()?)?),
-    };
-    let digits = plain.split_once('.').map_or("", |(_, digits)| digits).trim_end_matches('0');
-    (digits.len() <= usize::try_from(scale).unwrap_or(0)).then_some(plain)
-}
-
-/// Moves the decimal point; no further than any decimal type reaches.
-fn shift(number: &str, places: i32) -> Option<String> {
-    let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || places.abs() > 80 {
-        return None;
-    }
-    let point = i32::try_from(whole.len()).ok()?.checked_add(places)?;
-    let Ok(point) = usize::try_from(point) else {
-        let zeros = "0".repeat(usize::try_from(-point).ok()?);
-        return Some(format!("{sign}0.{zeros}{digits}"));
-    };
-    let padded = format!("{digits}{}", "0".repeat(point.saturating_sub(digits.len())));
-    let (whole, fraction) = padded.split_at_checked(point)?;
-    Some(format!("{sign}0{whole}.{fraction}0"))
-}
-
-/// JSON text → lists and structs inside lists: all rows at once, and one by one where a row spoils it.
-fn nested(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    if let Some(values) = parse(texts.iter(), to) {
-        return Ok(values);
-    }
-    let rows: Vec<ArrayRef> =
-        texts.iter().map(|text| parse([text].into_iter(), to).unwrap_or_else(|| new_null_array(to, 1))).collect();
-    let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
-    if rows.is_empty() {
-        return Ok(new_null_array(to, 0));
-    }
-    concat(&rows)
-}
-
-fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {
-    let rows = texts.len();
-    if rows == 0 {
-        return Some(new_null_array(to, 0));
-    }
-    let schema = Arc::new(Schema::new(vec![Field::new("v", to.clone(), true)]));
-    let reader = ReaderBuilder::new(schema).with_coerce_primitive(true).with_batch_size(rows);
-    let mut decoder = reader.build_decoder().ok()?;
-    for text in texts {
-        let line = format!("{{\"v\":{}}}\n", text.unwrap_or("null"));
-        if decoder.decode(line.as_bytes()).ok()? != line.len() {
-            return None;
-        }
-    }
-    let batch = decoder.flush().ok()??;
-    (batch.num_rows() == rows).then(|| batch.columns().first().cloned()).flatten()
 }

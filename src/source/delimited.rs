@@ -1,4 +1,5 @@
-//! CSV with a header (RFC 4180: comma, double quotes, line breaks inside quotes).
+//! CSV (RFC 4180: a header, comma, double quotes, line breaks inside quotes), or with the delimiter that the contract names, and without
+//! a header where it says so.
 //!
 //! Fields are matched to columns by name, in each file for itself. An empty field is NULL, except in a text column, where it is the
 //! empty text: the format cannot tell them apart, and the contract knows which of the two can be meant.
@@ -6,13 +7,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use csv_core::{ReadRecordResult, Reader};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::cells::{Cell, Cells};
 use super::text::{RECORD_BYTES, Records};
-use crate::contract::Column;
+use crate::contract::{Column, TextLayout};
 
 /// Most fields of a record; more make it broken.
 const FIELDS: usize = 1 << 16;
@@ -36,8 +37,9 @@ enum Step {
 }
 
 impl Splitter {
-    fn new() -> Self {
-        Self { reader: Reader::new(), text: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0, overlong: false }
+    fn new(delimiter: u8) -> Self {
+        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        Self { reader, text: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0, overlong: false }
     }
 
     /// Takes bytes up to the end of a record.
@@ -86,8 +88,11 @@ impl Splitter {
 }
 
 /// The names in the first record.
-pub(super) async fn header(mut bytes: BoxStream<'_, object_store::Result<Bytes>>) -> object_store::Result<Vec<String>> {
-    let mut splitter = Splitter::new();
+pub(super) async fn header(
+    mut bytes: BoxStream<'_, object_store::Result<Bytes>>,
+    delimiter: u8,
+) -> object_store::Result<Vec<String>> {
+    let mut splitter = Splitter::new(delimiter);
     loop {
         let chunk = bytes.next().await.transpose()?;
         let ended = chunk.is_none();
@@ -112,22 +117,31 @@ pub(super) struct CsvRecords {
 }
 
 impl CsvRecords {
-    /// Without an expected header every header will do.
-    pub(super) fn new(columns: &[Column], expected: Option<Arc<Vec<String>>>) -> Self {
-        Self {
-            splitter: Splitter::new(),
+    /// Without an expected header every header will do. Where the files have none, the expected one stands for it.
+    pub(super) fn new(columns: &[Column], expected: Option<Arc<Vec<String>>>, layout: &TextLayout) -> Self {
+        let mut records = Self {
+            splitter: Splitter::new(layout.delimiter),
             columns: columns.iter().map(|column| column.physical_name.clone()).collect(),
             expected,
             places: None,
             width: 0,
             foreign: false,
-            cells: Cells::new(columns),
+            cells: Cells::new(columns, layout.marks),
+        };
+        if !layout.header {
+            let names = records.expected.as_ref().map(|names| names.to_vec()).unwrap_or_default();
+            records.named(&names);
         }
+        records
     }
 
     fn header(&mut self) {
         let names = self.splitter.names();
-        self.foreign = self.expected.as_ref().is_some_and(|expected| **expected != names);
+        self.named(&names);
+    }
+
+    fn named(&mut self, names: &[String]) {
+        self.foreign = self.expected.as_ref().is_some_and(|expected| **expected != *names);
         let place = |column: &String| names.iter().position(|name| name == column).unwrap_or(usize::MAX);
         self.places = Some(self.columns.iter().map(place).collect());
         self.width = names.len();

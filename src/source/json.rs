@@ -1,4 +1,4 @@
-//! JSON lines: one object on each line.
+//! JSON: objects on lines, one behind the other, or in an array.
 //!
 //! Numbers, booleans and strings are taken as the text that stands in the file, so that no digit is lost on the way to a decimal.
 //! A field that is absent or `null` is NULL; an object where a scalar is promised is drift.
@@ -8,45 +8,57 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::cells::{Cell, Cells, Node};
+use super::documents::{Documents, Step};
 use super::text::{RECORD_BYTES, Records};
-use crate::contract::Column;
+use crate::contract::{Column, NumberMarks};
 
 pub(super) struct JsonRecords {
     columns: Vec<Column>,
     cells: Cells,
-    /// A line that the last bytes did not end.
-    line: Vec<u8>,
+    documents: Documents,
+    /// A value that the last bytes did not end.
+    value: Vec<u8>,
     overlong: bool,
 }
 
 impl JsonRecords {
-    pub(super) fn new(columns: Vec<Column>) -> Self {
-        let cells = Cells::new(&columns);
-        Self { columns, cells, line: Vec::new(), overlong: false }
+    pub(super) fn new(columns: Vec<Column>, marks: NumberMarks) -> Self {
+        let cells = Cells::new(&columns, marks);
+        Self { columns, cells, documents: Documents::default(), value: Vec::new(), overlong: false }
     }
 
-    fn end_line(&mut self, rest: &[u8]) {
-        let taken = std::mem::take(&mut self.line);
-        let overlong = std::mem::take(&mut self.overlong) || taken.len() + rest.len() > RECORD_BYTES;
-        if overlong {
-            self.cells.broken_row();
-        } else if taken.is_empty() {
-            self.record(rest);
+    fn append(&mut self, bytes: &[u8]) {
+        if self.overlong || self.value.len() + bytes.len() > RECORD_BYTES {
+            (self.overlong, self.value) = (true, Vec::new());
         } else {
-            self.record(&[taken.as_slice(), rest].concat());
+            self.value.extend_from_slice(bytes);
         }
     }
 
-    fn record(&mut self, line: &[u8]) {
-        self.cells.weigh(line.len());
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        if line.iter().all(u8::is_ascii_whitespace) {
+    fn end_value(&mut self) {
+        let value = std::mem::take(&mut self.value);
+        if std::mem::take(&mut self.overlong) || self.documents.is_behind_the_end() {
+            self.cells.broken_row();
+        } else {
+            self.add_row(&value);
+        }
+    }
+
+    fn add_row(&mut self, value: &[u8]) {
+        self.cells.weigh(value.len());
+        if value.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        let text = std::str::from_utf8(line).ok().map(str::trim);
-        let valid = text.filter(|t| t.starts_with('{') && serde_json::from_str::<IgnoredAny>(t).is_ok());
+        let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'));
+        let is_valid = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+        let valid = text.and_then(|text| {
+            if is_valid(text) {
+                return Some(Cow::Borrowed(text));
+            }
+            Some(quoted_constants(text)).filter(|text| is_valid(text)).map(Cow::Owned)
+        });
         let Some(object) = valid else { return self.cells.broken_row() };
-        let members = members(object);
+        let members = members(&object);
         let columns = &self.columns;
         self.cells.row(|i, node| {
             if let Some(column) = columns.get(i) {
@@ -54,34 +66,83 @@ impl JsonRecords {
             }
         });
     }
+
+    /// Lines need no look at each byte.
+    fn take_line<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            self.append(bytes);
+            return &[];
+        };
+        let (line, rest) = bytes.split_at(end);
+        self.append(line);
+        self.end_value();
+        rest.get(1..).unwrap_or_default()
+    }
+
+    /// Takes bytes up to the end of a value.
+    fn take_value<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut from = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            let step = self.documents.step(*byte);
+            let (taken, next) = match step {
+                Step::Take => continue,
+                Step::Skip | Step::SkipAndEnd => (at, at + 1),
+                Step::TakeAndEnd => (at + 1, at + 1),
+                Step::EndBefore => (at, at),
+            };
+            self.append(bytes.get(from..taken).unwrap_or_default());
+            from = next;
+            if step != Step::Skip {
+                self.end_value();
+                return bytes.get(from..).unwrap_or_default();
+            }
+        }
+        self.append(bytes.get(from..).unwrap_or_default());
+        &[]
+    }
 }
 
 impl Records for JsonRecords {
     fn decode(&mut self, bytes: &[u8], rows: usize) -> usize {
         if bytes.is_empty() {
-            self.end_line(b"");
+            if self.documents.is_cut_off() {
+                (self.value, self.overlong) = (Vec::new(), false);
+                self.cells.broken_row();
+            } else {
+                self.end_value();
+            }
             return 0;
         }
-        let mut used = 0;
-        while !self.cells.is_full(rows) {
-            let rest = bytes.get(used..).unwrap_or_default();
-            let Some(end) = rest.iter().position(|b| *b == b'\n') else {
-                if self.overlong || self.line.len() + rest.len() > RECORD_BYTES {
-                    (self.overlong, self.line) = (true, Vec::new());
-                } else {
-                    self.line.extend_from_slice(rest);
-                }
-                return bytes.len();
-            };
-            self.end_line(rest.get(..end).unwrap_or_default());
-            used += end + 1;
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.cells.is_full(rows) {
+            rest = if self.documents.are_lines() { self.take_line(rest) } else { self.take_value(rest) };
         }
-        used
+        bytes.len() - rest.len()
     }
 
     fn cells(&mut self) -> &mut Cells {
         &mut self.cells
     }
+}
+
+/// `NaN` and the infinities, which are no JSON but stand in what many writers call so, as texts.
+fn quoted_constants(text: &str) -> String {
+    let (mut out, mut rest, mut quoted, mut escaped) = (String::with_capacity(text.len() + 16), text, false, false);
+    while let Some(first) = rest.chars().next() {
+        let constant = ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !quoted && rest.starts_with(word));
+        if let Some(word) = constant {
+            out.push('"');
+            out.push_str(word);
+            out.push('"');
+            rest = rest.get(word.len()..).unwrap_or_default();
+            continue;
+        }
+        quoted ^= first == '"' && !escaped;
+        escaped = quoted && first == '\\' && !escaped;
+        out.push(first);
+        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    }
+    out
 }
 
 fn fill(node: &mut Node, column: &Column, value: Option<&str>) {

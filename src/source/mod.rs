@@ -7,10 +7,12 @@
 mod adapt;
 mod breaker;
 mod cells;
+mod characters;
 mod conform;
 mod decoded;
 mod delimited;
 mod delta;
+mod documents;
 mod fence;
 mod files;
 mod filtered;
@@ -26,6 +28,7 @@ mod readers;
 mod sources;
 mod store;
 mod text;
+mod values;
 mod watched;
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub(super) struct Pins {
     careful: bool,
     /// Such a text was met.
     distrusted: AtomicBool,
+    /// The log has a line of a broken value.
+    broken: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -151,6 +153,11 @@ impl Pins {
     #[expect(clippy::unused_self, reason = "only who pins files makes such an error")]
     pub(super) fn reread(&self, error: &dyn fmt::Display) -> Replaced {
         Replaced(format!("a text of the product is none, and is read as bytes from now on: {error}"))
+    }
+
+    /// True the first time: one line of the log tells of a product's broken values, however often they are read.
+    pub(super) fn note_broken(&self) -> bool {
+        !self.broken.swap(true, Ordering::Relaxed)
     }
 
     /// Notes that another file is under the key, so that the next query looks again at once.

@@ -170,7 +170,8 @@ impl Sources {
                 Memory::Text(known) => (looked.place.clone()?, known.clone()),
             }
         };
-        text::row_count(&place, &known, text_format(entry)?).await
+        let layout = Arc::new(entry.product.contract.server.layout.clone());
+        text::row_count(&place, &known, text_format(entry)?, &layout).await
     }
 
     fn slot(&self, entry: &TableEntry) -> Arc<Slot> {
@@ -285,10 +286,10 @@ impl Looker {
                 (raw(conformed, session), Memory::Delta(Box::new(known)))
             }
             Format::Csv | Format::Json => {
-                let format =
-                    if contract.server.format == Format::Csv { TextFormat::Csv } else { TextFormat::JsonLines };
+                let format = if contract.server.format == Format::Csv { TextFormat::Csv } else { TextFormat::Json };
+                let layout = Arc::new(contract.server.layout.clone());
                 let known = if let Memory::Text(known) = memory { known } else { text::Known::default() };
-                let (conformed, known) = text::open(&place, dataset, format, &known).await?;
+                let (conformed, known) = text::open(&place, dataset, format, &layout, &known).await?;
                 (raw(conformed, session), Memory::Text(known))
             }
         };
@@ -303,7 +304,7 @@ fn raw(conformed: Conformed, session: Arc<PrivateSession>) -> RawTable {
 fn text_format(entry: &TableEntry) -> Option<TextFormat> {
     match entry.product.contract.server.format {
         Format::Csv => Some(TextFormat::Csv),
-        Format::Json => Some(TextFormat::JsonLines),
+        Format::Json => Some(TextFormat::Json),
         Format::Parquet | Format::Delta => None,
     }
 }

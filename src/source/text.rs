@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, AsArray as _, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::DataFusionError;
@@ -26,13 +26,14 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::cells::Cells;
+use super::characters;
 use super::conform::{self, Conformed, Unreadable};
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
 use super::json::JsonRecords;
 use super::location::Place;
 use super::pinned::{PinnedStore, Pins};
-use crate::contract::{Column, Dataset};
+use crate::contract::{Column, Dataset, TextLayout};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::ColumnPath;
 
@@ -46,15 +47,15 @@ const COUNTED_BYTES: u64 = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextFormat {
     Csv,
-    JsonLines,
+    Json,
 }
 
 impl TextFormat {
-    fn endings(self) -> &'static [&'static str] {
-        match self {
+    fn endings(self) -> Vec<String> {
+        characters::endings(match self {
             Self::Csv => &[".csv"],
-            Self::JsonLines => &[".json", ".jsonl", ".ndjson"],
-        }
+            Self::Json => &[".json", ".jsonl", ".ndjson"],
+        })
     }
 }
 
@@ -80,22 +81,32 @@ pub(super) async fn open(
     place: &Place,
     dataset: &Dataset,
     format: TextFormat,
+    layout: &Arc<TextLayout>,
     known: &Known,
 ) -> Result<(Conformed, Known)> {
     let partitions = files::partition_columns(dataset);
     let columns: Vec<Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).cloned().collect();
     columns.iter().try_for_each(|column| readable(column, format))?;
-    let found = files::list(place, format.endings(), &partitions).await?;
+    let endings = format.endings();
+    let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
+    let found = files::list(place, &endings, &partitions).await?;
     let pins = Pins::of(&found);
     let (headers, unreadable) = match format {
         TextFormat::Csv => {
             let store = pinned(Arc::clone(&place.placement.store), &pins, &place.placement.url);
-            let headers = headers(place, store, &found, &known.headers).await;
-            let headers = headers.map_err(|why| pins.stale_or(why))?;
+            let headers = if layout.header {
+                let headers = headers(place, store, &found, layout, &known.headers).await;
+                headers.map_err(|why| pins.stale_or(why))?
+            } else {
+                let names: Vec<String> = columns.iter().map(|column| column.physical_name.clone()).collect();
+                let names = Arc::new(names);
+                let named = |file: &DataFile| (file.meta.location.clone(), (file.meta.clone(), Arc::clone(&names)));
+                found.iter().map(named).collect()
+            };
             let unreadable = absent(place, &columns, &found, &headers);
             (headers, unreadable)
         }
-        TextFormat::JsonLines => (Headers::new(), Unreadable::new()),
+        TextFormat::Json => (Headers::new(), Unreadable::new()),
     };
     conform::some_readable(&columns, &unreadable)?;
     // In the order of the leaves, which the cells share.
@@ -107,6 +118,7 @@ pub(super) async fn open(
     let schema = Arc::new(Schema::new(fields));
     let shape = Arc::new(Shape {
         format,
+        layout: Arc::clone(layout),
         columns,
         headers: headers.iter().map(|(key, (_, names))| (key.clone(), Arc::clone(names))).collect(),
     });
@@ -127,7 +139,7 @@ pub(super) async fn open(
 
 fn readable(column: &Column, format: TextFormat) -> Result<()> {
     let fits = match (&column.data_type, format) {
-        (_, TextFormat::JsonLines) => true,
+        (_, TextFormat::Json) => true,
         (t, TextFormat::Csv) => column.fields.is_empty() && !t.is_nested(),
     };
     if fits {
@@ -148,15 +160,22 @@ fn pinned(store: Arc<dyn ObjectStore>, pins: &Arc<Pins>, url: &Url) -> Arc<dyn O
     Arc::new(PinnedStore::new(store, Arc::clone(pins), url.scheme() == "local"))
 }
 
-async fn headers(place: &Place, store: Arc<dyn ObjectStore>, found: &[DataFile], known: &Headers) -> Result<Headers> {
+async fn headers(
+    place: &Place,
+    store: Arc<dyn ObjectStore>,
+    found: &[DataFile],
+    layout: &TextLayout,
+    known: &Headers,
+) -> Result<Headers> {
     let store = &store;
     let headers = stream::iter(found.to_vec()).map(|file| async move {
         let key = &file.meta.location;
         if let Some(header) = known.get(key).filter(|(meta, _)| *meta == file.meta) {
             return Ok((key.clone(), header.clone()));
         }
-        let bytes = bytes_of(Arc::clone(store), key.clone()).boxed();
-        let names = delimited::header(bytes).await.map_err(|error| files::unreachable(place, &error))?;
+        let text = text_of(Arc::clone(store), key.clone(), layout);
+        let names =
+            delimited::header(text, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
         Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
     });
     headers.buffered(8).try_collect().await
@@ -178,12 +197,24 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
     unreadable
 }
 
-fn bytes_of(store: Arc<dyn ObjectStore>, key: Path) -> impl futures::Stream<Item = object_store::Result<Bytes>> + Send {
-    stream::once(async move { Ok::<_, object_store::Error>(store.get(&key).await?.into_stream()) }).try_flatten()
+/// The file under a key, as UTF-8.
+fn text_of(
+    store: Arc<dyn ObjectStore>,
+    key: Path,
+    layout: &TextLayout,
+) -> BoxStream<'static, object_store::Result<Bytes>> {
+    let (name, fetched) =
+        (key.clone(), async move { Ok::<_, object_store::Error>(store.get(&key).await?.into_stream()) });
+    characters::as_utf8(stream::once(fetched).try_flatten().boxed(), &name, &layout.encoding)
 }
 
 /// Counts records, where the files are small enough to be worth it.
-pub(super) async fn row_count(place: &Place, known: &Known, format: TextFormat) -> Option<u64> {
+pub(super) async fn row_count(
+    place: &Place,
+    known: &Known,
+    format: TextFormat,
+    layout: &Arc<TextLayout>,
+) -> Option<u64> {
     let files = &known.files;
     let store = pinned(Arc::clone(&place.placement.store), &known.pins, &place.placement.url);
     if files.iter().map(|f| f.meta.size).sum::<u64>() > COUNTED_BYTES {
@@ -192,10 +223,10 @@ pub(super) async fn row_count(place: &Place, known: &Known, format: TextFormat) 
     let mut rows = 0_u64;
     for file in files {
         let mut records: Box<dyn Records> = match format {
-            TextFormat::Csv => Box::new(CsvRecords::new(&[], None)),
-            TextFormat::JsonLines => Box::new(JsonRecords::new(Vec::new())),
+            TextFormat::Csv => Box::new(CsvRecords::new(&[], None, layout)),
+            TextFormat::Json => Box::new(JsonRecords::new(Vec::new(), layout.marks)),
         };
-        let mut bytes = bytes_of(Arc::clone(&store), file.meta.location.clone()).boxed();
+        let mut bytes = text_of(Arc::clone(&store), file.meta.location.clone(), layout);
         while let Some(chunk) = bytes.next().await {
             let mut chunk = chunk.ok()?;
             while !chunk.is_empty() {
@@ -223,6 +254,7 @@ pub(super) trait Records: Send {
 #[derive(Debug)]
 struct Shape {
     format: TextFormat,
+    layout: Arc<TextLayout>,
     columns: Vec<Column>,
     headers: HashMap<Path, Arc<Vec<String>>>,
 }
@@ -233,10 +265,10 @@ impl Shape {
         let columns: Vec<Column> =
             self.columns.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(c, _)| c.clone()).collect();
         match self.format {
-            TextFormat::JsonLines => Box::new(JsonRecords::new(columns)),
+            TextFormat::Json => Box::new(JsonRecords::new(columns, self.layout.marks)),
             TextFormat::Csv => {
                 let header = self.headers.get(key).map(Arc::clone).unwrap_or_default();
-                Box::new(CsvRecords::new(&columns, Some(header)))
+                Box::new(CsvRecords::new(&columns, Some(header), &self.layout))
             }
         }
     }
@@ -329,6 +361,8 @@ struct OpenFile {
     pending: Bytes,
     records: Box<dyn Records>,
     ended: bool,
+    /// Records in the batches before.
+    done: usize,
 }
 
 impl Reading {
@@ -337,9 +371,9 @@ impl Reading {
         loop {
             let Some(open) = &mut self.file else {
                 let Some(file) = self.files.pop_front() else { return Ok(None) };
-                let bytes = bytes_of(Arc::clone(&self.part.store), file.meta.location.clone()).boxed();
+                let bytes = text_of(Arc::clone(&self.part.store), file.meta.location.clone(), &self.part.shape.layout);
                 let records = self.part.shape.records(&file.meta.location, &self.part.wanted());
-                self.file = Some(OpenFile { file, bytes, pending: Bytes::new(), records, ended: false });
+                self.file = Some(OpenFile { file, bytes, pending: Bytes::new(), records, ended: false, done: 0 });
                 continue;
             };
             while !open.ended && !open.records.cells().is_full(self.rows) {
@@ -388,6 +422,22 @@ impl Part {
         wanted
     }
 
+    /// Tells the operator where the first broken value stands that was met since the files were looked at.
+    fn note_broken(&self, open: &OpenFile, markers: &[Option<ArrayRef>]) {
+        let leaves = self.shape.columns.iter().flat_map(Column::leaves);
+        for ((path, _), marker) in leaves.zip(markers) {
+            let marker = marker.as_ref().and_then(|marker| marker.as_boolean_opt());
+            let Some(row) = marker.and_then(|marker| marker.iter().position(|broken| broken == Some(true))) else {
+                continue;
+            };
+            if self.pins.note_broken() {
+                let (file, record) = (&open.file.meta.location, open.done + row + 1);
+                tracing::warn!(target: "meshgate::product", %file, record, column = %path, "a value is not as its contract promises");
+            }
+            return;
+        }
+    }
+
     fn batch(&self, open: &mut OpenFile) -> PlanResult<RecordBatch> {
         let rows = open.records.cells().rows();
         let mut decoded = open.records.cells().finish()?.into_iter();
@@ -405,6 +455,8 @@ impl Part {
                 markers.extend(std::iter::repeat_n(None, leaves));
             }
         }
+        self.note_broken(open, &markers);
+        open.done += rows;
         values.append(&mut markers);
         for value in &open.file.values {
             values.push(Some(value.to_array_of_size(rows)?));

@@ -22,6 +22,7 @@ mod connections;
 mod conversations;
 mod cookies;
 mod corpus;
+mod damage;
 mod demo;
 mod dialect;
 mod discover;

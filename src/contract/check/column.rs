@@ -45,7 +45,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         .get("classification")
         .and_then(|node| classification(node, words, findings))
         .unwrap_or_else(|| inherited.classification.clone());
-    let own = Inherited { tags: &tags, classification: &class, words };
+    let own = Inherited { tags: &tags, classification: &class, ..inherited };
     let fields = check(property.list("properties"), own, findings);
     for (nested, flag) in property.list("properties").iter().flat_map(|node| KEY_FLAGS.map(|flag| (node, flag))) {
         if nested.flag(flag)
@@ -110,7 +110,7 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
         .get("classification")
         .and_then(|node| classification(node, inherited.words, findings))
         .unwrap_or_else(|| inherited.classification.clone());
-    let own = Inherited { tags: &own_tags, classification: &class, words: inherited.words };
+    let own = Inherited { tags: &own_tags, classification: &class, ..inherited };
     let fields = check(items.list("properties"), own, findings);
     let nested = items.get("items").and_then(|items| element(items, own, findings));
     let (data_type, fields) = data_type(items, fields, nested.as_ref(), findings)?;

@@ -1,7 +1,8 @@
 //! `customProperties`: the standard's extension point. Ours begin with `meshgate`; others are left alone, unless they look
 //! like a credential.
 
-use super::{Words, classification};
+use super::{Words, classification, layout};
+use crate::contract::OnDrift;
 use crate::contract::locate::{Node, Value};
 use crate::contract::shape::{Findings, quote};
 use crate::name::Classification;
@@ -11,6 +12,7 @@ use crate::name::Classification;
 pub enum Level {
     Contract,
     Object,
+    Server,
     Elsewhere,
 }
 
@@ -19,9 +21,10 @@ pub enum Level {
 pub struct Custom {
     pub classification: Option<Classification>,
     pub row_count: Option<u64>,
+    pub on_drift: Option<OnDrift>,
 }
 
-const OURS: [&str; 2] = ["meshgateClassification", "meshgateRowCount"];
+const OURS: [&str; 3] = ["meshgateClassification", "meshgateOnDrift", "meshgateRowCount"];
 
 pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Findings<'_>) -> Custom {
     let mut custom = Custom::default();
@@ -46,6 +49,23 @@ pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Finding
                     classification(value, words, findings)
                 });
             }
+            ("meshgateOnDrift", Level::Contract | Level::Object) => {
+                let Some(value) = value else { continue };
+                custom.on_drift = match &value.value {
+                    Value::Text(text) if text == "refuse" => Some(OnDrift::Refuse),
+                    // Unquoted, YAML takes the word for nothing.
+                    Value::Text(text) if text == "null" => Some(OnDrift::Null),
+                    Value::Null => Some(OnDrift::Null),
+                    _ => {
+                        findings.error(
+                            value.at,
+                            "`meshgateOnDrift` is `refuse` or `null`",
+                            "a value that its column cannot hold fails the statement that reads it, or is NULL",
+                        );
+                        None
+                    }
+                };
+            }
             ("meshgateRowCount", Level::Object) => {
                 let Some(value) = value else { continue };
                 custom.row_count = value.integer().and_then(|n| u64::try_from(n).ok());
@@ -57,16 +77,24 @@ pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Finding
                     );
                 }
             }
-            (name, _) if OURS.contains(&name) => {
+            // `layout` reads them.
+            (name, Level::Server) if layout::PROPERTIES.contains(&name) => {}
+            (name, _) if OURS.contains(&name) || layout::PROPERTIES.contains(&name) => {
                 let hint = match name {
                     "meshgateRowCount" => "it belongs to a schema object",
+                    name if layout::PROPERTIES.contains(&name) => "it belongs to a server",
                     _ if node.get("logicalType").is_some() => "a property has `classification:` for this",
                     _ => "it belongs to the contract or to a schema object",
                 };
                 findings.error(at, format!("`{name}` has no meaning here"), hint);
             }
             _ if ours => {
-                findings.unknown(at, format!("`{}` is not a property of meshgate", quote(name)), name, OURS);
+                findings.unknown(
+                    at,
+                    format!("`{}` is not a property of meshgate", quote(name)),
+                    name,
+                    OURS.into_iter().chain(layout::PROPERTIES),
+                );
             }
             _ => {}
         }
@@ -79,6 +107,14 @@ pub fn visit_elsewhere(tree: &Node, words: Words<'_>, findings: &mut Findings<'_
     for entry in tree.entries() {
         match entry.key.as_str() {
             "customProperties" => {}
+            "servers" => {
+                for server in entry.value.items() {
+                    check(server, Level::Server, words, findings);
+                    for part in server.entries().iter().filter(|part| part.key != "customProperties") {
+                        visit(&part.value, words, findings);
+                    }
+                }
+            }
             "schema" => {
                 for object in entry.value.items() {
                     for part in object.entries().iter().filter(|part| part.key != "customProperties") {

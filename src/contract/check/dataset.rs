@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::custom::{self, Level};
 use super::{Places, Words, column, name, quality, server, tags};
 use crate::contract::locate::{At, Node, Value};
-use crate::contract::model::{Column, Dataset, KeyReference, Location, Server};
+use crate::contract::model::{Column, Dataset, KeyReference, Location, OnDrift, Server};
 use crate::contract::shape::{Findings, quote};
 use crate::diagnostic::did_you_mean;
 use crate::name::{Classification, ColumnName, DatasetName, Tag};
@@ -16,6 +16,7 @@ pub struct Inherited<'a> {
     pub tags: &'a [Tag],
     pub classification: &'a Classification,
     pub words: Words<'a>,
+    pub on_drift: OnDrift,
 }
 
 impl Inherited<'_> {
@@ -78,7 +79,7 @@ fn one(object: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -> 
     let tags = inherited.and_tags(tags(object, words, findings));
     let custom = custom::check(object, Level::Object, words, findings);
     let classification = custom.classification.unwrap_or_else(|| inherited.classification.clone());
-    let own = Inherited { tags: &tags, classification: &classification, words };
+    let own = Inherited { tags: &tags, classification: &classification, ..inherited };
     let properties = object.list("properties");
     if let Some(node) = object.get("properties")
         && properties.is_empty()
@@ -107,6 +108,7 @@ fn one(object: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -> 
         tags,
         classification,
         row_count: custom.row_count,
+        on_drift: custom.on_drift.unwrap_or(inherited.on_drift),
         columns,
         references,
         quality,

@@ -3,6 +3,7 @@
 mod column;
 mod custom;
 mod dataset;
+mod layout;
 mod quality;
 mod range;
 mod server;
@@ -140,7 +141,8 @@ fn contract(
     custom::visit_elsewhere(tree, words, findings);
     let classification = custom.classification.unwrap_or_else(|| words.default_classification.clone());
     let server = server::check(tree, findings);
-    let inherited = dataset::Inherited { tags: &tags, classification: &classification, words };
+    let on_drift = custom.on_drift.unwrap_or_default();
+    let inherited = dataset::Inherited { tags: &tags, classification: &classification, words, on_drift };
     let objects = tree.list("schema");
     if let Some(node) = tree.get("schema")
         && objects.is_empty()

@@ -2,6 +2,7 @@
 //!
 //! Of several servers the first with `environment: production` (or `prod`) counts, else the first of all.
 
+use super::layout;
 use crate::contract::document::{KNOWN_SERVER_TYPES, server as shape};
 use crate::contract::locate::{At, Node};
 use crate::contract::model::{Format, Location, Server};
@@ -50,22 +51,7 @@ pub fn check(tree: &Node, findings: &mut Findings<'_>) -> Option<(Server, At)> {
 
 fn one(node: &Node, kind: &str, findings: &mut Findings<'_>) -> Option<(Server, At)> {
     let format = format(node, findings);
-    if let Some(encoding) = node.get("encoding")
-        && let Some(text) = encoding.text()
-        && !matches!(text.to_ascii_lowercase().as_str(), "utf-8" | "utf8")
-    {
-        findings.unsupported(encoding.at, format!("unsupported encoding `{}`", quote(text)), "files are read as UTF-8");
-    }
-    if let Some(delimiter) = node.get("delimiter")
-        && kind == "s3"
-        && delimiter.text() == Some("array")
-    {
-        findings.unsupported(
-            delimiter.at,
-            "JSON arrays are not read",
-            "write one JSON object on each line (`delimiter: new_line`)",
-        );
-    }
+    let layout = layout::check(node, format, findings);
     let (at, location) = match kind {
         "local" => {
             let node = node.get("path")?;
@@ -81,7 +67,7 @@ fn one(node: &Node, kind: &str, findings: &mut Findings<'_>) -> Option<(Server, 
         }
         _ => return None,
     };
-    Some((Server { name: node.owned("server")?, location, format: format? }, at))
+    Some((Server { name: node.owned("server")?, location, format: format?, layout }, at))
 }
 
 fn format(node: &Node, findings: &mut Findings<'_>) -> Option<Format> {

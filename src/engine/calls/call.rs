@@ -26,7 +26,7 @@ use super::evaluation;
 use super::operator::CallOperator;
 use super::size::ArgumentSizes;
 use crate::diagnostic::{Diagnostic, Kind};
-use crate::engine::StatementControl;
+use crate::engine::{CalledOff, StatementControl};
 
 const MIB: u64 = 1 << 20;
 /// What calls make in one evaluation before it is cut to fewer rows.
@@ -101,9 +101,9 @@ impl BoundedCall {
     }
 
     /// # Errors
-    /// `Cancelled` once nobody wants the statement.
+    /// `CalledOff` once nobody wants the statement.
     fn check_wanted(&self) -> Result<()> {
-        if self.control.is_cancelled() { Err(external(cancelled())) } else { Ok(()) }
+        if self.control.is_cancelled() { Err(CalledOff::error()) } else { Ok(()) }
     }
 
     fn call(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -168,6 +168,7 @@ impl BoundedCall {
         if reservation.try_grow(size - reservation.size()).is_ok() {
             return Ok(());
         }
+        self.check_wanted()?;
         // Fewer rows may be right.
         evaluation::stop_where_long(1, 4, true)?;
         let needed = bytes.div_ceil(MIB);
@@ -274,16 +275,7 @@ fn sliced(args: &ScalarFunctionArgs, from: usize, rows: usize) -> ScalarFunction
 }
 
 fn exhausted(message: String, hint: &'static str) -> DataFusionError {
-    external(Diagnostic::error(Kind::Exhausted, message).hint(hint))
-}
-
-/// What a call answers once nobody wants the statement.
-pub(super) fn cancelled() -> Diagnostic {
-    Diagnostic::error(Kind::Cancelled, "the statement was cancelled while it computed")
-}
-
-pub(super) fn external(diagnostic: Diagnostic) -> DataFusionError {
-    DataFusionError::External(Box::new(diagnostic))
+    DataFusionError::External(Box::new(Diagnostic::error(Kind::Exhausted, message).hint(hint)))
 }
 
 impl fmt::Debug for BoundedCall {

@@ -28,9 +28,9 @@ use datafusion::physical_plan::{
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
 
-use super::call::{cancelled, external, is_bounded};
+use super::call::is_bounded;
 use super::evaluation::{Evaluated, evaluate};
-use crate::engine::StatementControl;
+use crate::engine::{CalledOff, StatementControl};
 
 /// As long as a projection computes before it lets others have the thread.
 const TURN: Duration = Duration::from_millis(50);
@@ -254,7 +254,7 @@ impl Pieces {
                 return Poll::Pending;
             }
             if self.control.as_ref().is_some_and(|control| control.is_cancelled()) {
-                return Poll::Ready(Some(Err(external(cancelled()))));
+                return Poll::Ready(Some(Err(CalledOff::error())));
             }
             let Some(batch) = self.current.take() else {
                 let polled = self.input.poll_next_unpin(context);

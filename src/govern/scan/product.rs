@@ -35,6 +35,7 @@ use crate::engine::memory::visible_bytes;
 use crate::engine::{PrivateSession, rechunked};
 use crate::govern::filter::BASE;
 use crate::govern::openings::Openings;
+use crate::govern::promise::LatePredicate;
 use crate::govern::refusal::opaque_run;
 use crate::govern::statistics::share;
 use crate::source::{RawTable, Watch};
@@ -45,6 +46,8 @@ pub(in crate::govern) struct Private {
     pub promised: Vec<(String, DataType)>,
     /// Policy and leakproof predicates.
     pub filter: Option<Expr>,
+    /// Runs above the filter, over checked columns.
+    pub late: Option<LatePredicate>,
     pub columns: Vec<Expr>,
     pub limit: Option<usize>,
 }
@@ -63,6 +66,9 @@ impl Private {
         let mut plan = LogicalPlanBuilder::from(base).alias(BASE)?;
         if let Some(filter) = self.filter {
             plan = plan.filter(filter)?;
+        }
+        if let Some(late) = self.late {
+            plan = late.apply(plan)?;
         }
         plan = plan.project(self.columns)?;
         // The engine counts with signs; beyond that a limit limits nothing.

@@ -19,7 +19,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
-use crate::contract::{Column, Contract, Dataset, Format, Location, Server, Status};
+use crate::contract::{Column, Contract, Dataset, Format, Location, OnDrift, Server, Status, TextLayout};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::engine::PrivateSession;
 use crate::govern::{GovernedTable, Openings, ProductScan};
@@ -68,6 +68,7 @@ pub fn entry(columns: Vec<Column>) -> TableEntry {
         classification: internal,
         // Large enough to be read in several partitions.
         row_count: Some(1_000_000),
+        on_drift: OnDrift::default(),
         columns,
         references: Vec::new(),
         quality: Vec::new(),
@@ -89,6 +90,7 @@ pub fn entry(columns: Vec<Column>) -> TableEntry {
             name: "here".to_owned(),
             location: Location::Local { path: "orders".to_owned() },
             format: Format::Parquet,
+            layout: TextLayout::default(),
         },
         datasets: vec![dataset],
         sla: Vec::new(),

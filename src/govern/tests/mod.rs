@@ -6,6 +6,7 @@ mod conditions;
 pub mod fixture;
 mod hidden;
 mod masks;
+mod promises;
 mod pruning;
 mod pushdown;
 mod totality;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-use crate::contract::{Column, Contract, Dataset, Format, Location, Server, Status};
+use crate::contract::{Column, Contract, Dataset, Format, Location, OnDrift, Server, Status, TextLayout};
 use crate::diagnostic::render_all;
 use crate::identity::{AttributeValue, Principal};
 use crate::mesh::{
@@ -63,6 +63,7 @@ pub fn dataset(name: &str, columns: Vec<Column>) -> Dataset {
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),
         row_count: None,
+        on_drift: OnDrift::default(),
         columns,
         references: Vec::new(),
         quality: Vec::new(),
@@ -87,6 +88,7 @@ pub fn product(domain: &str, name: &str, version: &str, datasets: Vec<Dataset>) 
             name: "files".to_owned(),
             location: Location::Local { path: "x".to_owned() },
             format: Format::Parquet,
+            layout: TextLayout::default(),
         },
         datasets,
         sla: Vec::new(),

@@ -159,7 +159,7 @@ async fn csv_header_of_the_bytes_decides() {
     world.put("orders/a.csv", "id,s,x\n1,shown,hidden\n").await;
     world.open(&contract).await;
     let header = Some(Arc::new(vec!["id".to_owned(), "s".to_owned(), "x".to_owned()]));
-    let mut records = super::super::delimited::CsvRecords::new(&columns(), header);
+    let mut records = super::super::delimited::CsvRecords::new(&columns(), header, &TextLayout::default());
     let used = super::super::text::Records::decode(&mut records, b"id,x,s\n1,hidden,shown\n", 100);
     assert!(super::super::text::Records::is_foreign(&records), "{used}");
     assert_eq!(super::super::text::Records::cells(&mut records).rows(), 0, "no row is read by another's header");

@@ -32,7 +32,7 @@ use url::Url;
 
 use super::{Open, RawTable, Sources, State, Stores};
 use crate::config::Limits;
-use crate::contract::{Column, Contract, Dataset, Format, Location, Server, Status};
+use crate::contract::{Column, Contract, Dataset, Format, Location, OnDrift, Server, Status, TextLayout};
 use crate::diagnostic::Diagnostic;
 use crate::engine::Engine;
 use crate::mesh::{Product, TableEntry};
@@ -87,7 +87,7 @@ fn entry_of(domain: &str, location: Location, format: Format, columns: Vec<Colum
         classification: "internal".parse().unwrap(),
         owner_team: None,
         support: Vec::new(),
-        server: Server { name: "production".to_owned(), location, format },
+        server: Server { name: "production".to_owned(), location, format, layout: TextLayout::default() },
         datasets: vec![Dataset {
             name: "orders".parse().unwrap(),
             physical_name: "orders".to_owned(),
@@ -95,6 +95,7 @@ fn entry_of(domain: &str, location: Location, format: Format, columns: Vec<Colum
             tags: Vec::new(),
             classification: "internal".parse().unwrap(),
             row_count: None,
+            on_drift: OnDrift::default(),
             columns,
             references: Vec::new(),
             quality: Vec::new(),

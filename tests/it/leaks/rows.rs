@@ -33,6 +33,8 @@ pub(super) struct Row {
     street: Option<String>,
     status: String,
     seen_at: String,
+    /// Texts have values that do not fit their columns: a refusal would tell of the row.
+    broken: bool,
 }
 
 pub(super) fn rows(which: World, share: Share) -> Vec<Row> {
@@ -55,6 +57,7 @@ pub(super) fn rows(which: World, share: Share) -> Vec<Row> {
             street: shown(if second_world { "elsewhere".to_owned() } else { "canary-street".to_owned() }),
             status: "open".to_owned(),
             seen_at: format!("2026-01-0{order_id}T00:00:00"),
+            broken: false,
         })
         .collect();
     let hidden = |order_id: i64, amount: i64, note: &str| Row {
@@ -71,6 +74,7 @@ pub(super) fn rows(which: World, share: Share) -> Vec<Row> {
         street: Some("canary-street".to_owned()),
         status: "canary-status".to_owned(),
         seen_at: "1999-12-31T00:00:00".to_owned(),
+        broken: !second_world && order_id % 2 == 1,
     };
     match which {
         World::First => {
@@ -130,6 +134,11 @@ pub(super) fn data(rows: &[Row], source: Source, which: World) -> String {
                     "addr": {"street": row.street, "zip": row.zip}, "status": row.status,
                     "seen_at": row.seen_at,
                 });
+                if row.broken {
+                    line["amount"] = "cnryshort".into();
+                    line["seen_at"] = 17.into();
+                    line["addr"]["zip"] = serde_json::json!(["canary-street"]);
+                }
                 if copy {
                     line.as_object_mut().unwrap().remove("card_no");
                     line["addr"].as_object_mut().unwrap().remove("street");
@@ -163,6 +172,8 @@ pub(super) fn data(rows: &[Row], source: Source, which: World) -> String {
             out += &(header.collect::<Vec<_>>().join(",") + "\n");
             for row in rows {
                 let cell = |name: &str| match name {
+                    "amount" if row.broken && !typed => "cnryshort".to_owned(),
+                    "seen_at" if row.broken && !typed => "17".to_owned(),
                     "order_id" => row.order_id.to_string(),
                     "region" => row.region.clone(),
                     "customer_id" => row.customer_id.to_string(),

@@ -14,7 +14,7 @@ use super::super::call::BoundedCall;
 use super::super::cost::{bounded_functions, rule};
 use super::{SINGLE, control, functions, invoke, list, text, texts, whole};
 use crate::diagnostic::{Diagnostic, Kind};
-use crate::engine::StatementControl;
+use crate::engine::{CalledOff, StatementControl};
 
 fn refusal(result: Result<ColumnarValue>) -> Diagnostic {
     let error = result.expect_err("the call was not refused");
@@ -201,8 +201,9 @@ fn cancelled_statements_end_between_slices() {
     let long = "a".repeat(4_000);
     let column = ColumnarValue::Array(Arc::new(StringArray::from(vec![long.as_str(); 100])));
     let call = probe.bounded("levenshtein").with_pace(SINGLE);
-    let refused = refusal(invoke(&call, vec![column.clone(), column], 100));
-    assert_eq!((refused.kind, calls.load(Ordering::Relaxed)), (Kind::Cancelled, 3));
+    let refused = invoke(&call, vec![column.clone(), column], 100).unwrap_err();
+    assert!(CalledOff::is_cause_of(&refused), "{refused}");
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
 }
 
 #[test]
@@ -213,6 +214,7 @@ fn first_slices_are_small() {
     let long = "a".repeat(95);
     let column = ColumnarValue::Array(Arc::new(StringArray::from(vec![long.as_str(); 8_192])));
     // The pace of every day: a batch of 220 million steps is begun with two million of them.
-    let refused = refusal(invoke(&probe.bounded("levenshtein"), vec![column.clone(), column], 8_192));
-    assert_eq!((refused.kind, calls.load(Ordering::Relaxed)), (Kind::Cancelled, 2));
+    let refused = invoke(&probe.bounded("levenshtein"), vec![column.clone(), column], 8_192).unwrap_err();
+    assert!(CalledOff::is_cause_of(&refused), "{refused}");
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }

@@ -1,0 +1,220 @@
+//! How a text is read as a value: as what it means, where it means one thing, and as NULL where it does not.
+//!
+//! A number may have a fraction of zeros where the column holds none, and marks between its groups of three digits. `1,234` alone can be
+//! two numbers, so it is none, unless the contract names the decimal mark.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, StringArray, new_null_array};
+use datafusion::arrow::compute::{CastOptions, cast_with_options, concat};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::ReaderBuilder;
+
+use crate::contract::NumberMarks;
+
+/// Marks between groups of digits that are never a decimal mark.
+const GROUPS: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\''];
+
+/// Text → values; NULL where the text is not a value of the type. Never an error for any text.
+pub(super) fn read(texts: &StringArray, to: &DataType, marks: NumberMarks) -> Result<ArrayRef, ArrowError> {
+    let by = |normal: &dyn Fn(&str) -> Option<String>| -> StringArray {
+        texts.iter().map(|text| text.and_then(|text| normal(text.trim()))).collect()
+    };
+    let normal = match to {
+        DataType::Utf8 => return Ok(Arc::new(texts.clone())),
+        DataType::List(_) | DataType::Struct(_) => return nested(texts, to),
+        DataType::Decimal128(_, scale) => by(&|text| decimal(&number(text, marks)?, *scale)),
+        to if to.is_integer() => by(&|text| {
+            let whole = decimal(&number(text, marks)?, 0)?;
+            Some(whole.split_once('.').map_or(whole.as_str(), |(whole, _)| whole).to_owned())
+        }),
+        to if to.is_floating() => by(&|text| number(text, marks).map(Cow::into_owned)),
+        DataType::Date32 => by(&date),
+        DataType::Timestamp(..) => by(&|text| Some(with_seconds(text))),
+        _ => by(&|text| Some(text.to_owned())),
+    };
+    cast_with_options(&normal, to, &CastOptions { safe: true, ..CastOptions::default() })
+}
+
+/// The number with a decimal point and without marks between groups; what is no such number is left to the conversion. None where a
+/// mark leaves two meanings, or groups are not of three digits.
+fn number(text: &str, marks: NumberMarks) -> Option<Cow<'_, str>> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+'))
+        && marks == NumberMarks::Unsaid
+    {
+        return Some(Cow::Borrowed(text));
+    }
+    let (point, group) = if marks == NumberMarks::DecimalComma { (',', '.') } else { ('.', ',') };
+    let (whole, fraction) = text.split_once(point).map_or((text, None), |(whole, rest)| (whole, Some(rest)));
+    let mark = whole.chars().find(|c| *c == group || GROUPS.contains(c));
+    let whole = match mark {
+        None => whole.to_owned(),
+        Some(mark) => {
+            let groups: Vec<&str> = whole.split(mark).collect();
+            let (first, others) = groups.split_first()?;
+            let leading = first.trim_start_matches(['-', '+']);
+            let is_grouped = (1..=3).contains(&leading.len()) && others.iter().all(|group| group.len() == 3);
+            let are_digits = [leading].iter().chain(others).all(|group| group.bytes().all(|b| b.is_ascii_digit()));
+            let said = marks != NumberMarks::Unsaid || mark != group || fraction.is_some() || others.len() > 1;
+            if !(is_grouped && are_digits && said) {
+                return None;
+            }
+            groups.concat()
+        }
+    };
+    Some(Cow::Owned(match fraction {
+        Some(fraction) => format!("{whole}.{fraction}"),
+        None => whole,
+    }))
+}
+
+/// A number without exponent. None where there is no room for its digits after the point: the conversion would round them away.
+fn decimal(text: &str, scale: i8) -> Option<String> {
+    let plain = match text.split_once(['e', 'E']) {
+        None => text.to_owned(),
+        Some((number, exponent)) => shift(number, exponent.parse().ok()?)?,
+    };
+    let digits = plain.split_once('.').map_or("", |(_, digits)| digits).trim_end_matches('0');
+    (digits.len() <= usize::try_from(scale).unwrap_or(0)).then_some(plain)
+}
+
+/// Moves the decimal point; no further than any decimal type reaches.
+fn shift(number: &str, places: i32) -> Option<String> {
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || places.abs() > 80 {
+        return None;
+    }
+    let point = i32::try_from(whole.len()).ok()?.checked_add(places)?;
+    let Ok(point) = usize::try_from(point) else {
+        let zeros = "0".repeat(usize::try_from(-point).ok()?);
+        return Some(format!("{sign}0.{zeros}{digits}"));
+    };
+    let padded = format!("{digits}{}", "0".repeat(point.saturating_sub(digits.len())));
+    let (whole, fraction) = padded.split_at_checked(point)?;
+    Some(format!("{sign}0{whole}.{fraction}0"))
+}
+
+/// A date, or midnight of one: a time of day would be lost.
+fn date(text: &str) -> Option<String> {
+    let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return Some(text.to_owned()) };
+    let clock = time.trim_end_matches(['Z', 'z']);
+    let is_midnight = !clock.is_empty() && clock.chars().all(|c| matches!(c, '0' | ':' | '.'));
+    is_midnight.then(|| date.to_owned())
+}
+
+/// `2024-01-31 12:30` as `2024-01-31 12:30:00`.
+fn with_seconds(text: &str) -> String {
+    const MINUTES: usize = "2024-01-31 12:30".len();
+    let bytes = text.as_bytes();
+    let has_minutes =
+        bytes.get(13) == Some(&b':') && bytes.get(14..MINUTES).is_some_and(|m| m.iter().all(u8::is_ascii_digit));
+    match text.split_at_checked(MINUTES) {
+        Some((minutes, rest)) if has_minutes && !rest.starts_with(':') => format!("{minutes}:00{rest}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// JSON text → lists and structs inside lists: all rows at once, and one by one where a row spoils it.
+fn nested(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
+    if let Some(values) = parse(texts.iter(), to) {
+        return Ok(values);
+    }
+    let rows: Vec<ArrayRef> =
+        texts.iter().map(|text| parse([text].into_iter(), to).unwrap_or_else(|| new_null_array(to, 1))).collect();
+    let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
+    if rows.is_empty() {
+        return Ok(new_null_array(to, 0));
+    }
+    concat(&rows)
+}
+
+fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {
+    let rows = texts.len();
+    if rows == 0 {
+        return Some(new_null_array(to, 0));
+    }
+    let schema = Arc::new(Schema::new(vec![Field::new("v", to.clone(), true)]));
+    let reader = ReaderBuilder::new(schema).with_coerce_primitive(true).with_batch_size(rows);
+    let mut decoder = reader.build_decoder().ok()?;
+    for text in texts {
+        let line = format!("{{\"v\":{}}}\n", text.unwrap_or("null"));
+        if decoder.decode(line.as_bytes()).ok()? != line.len() {
+            return None;
+        }
+    }
+    let batch = decoder.flush().ok()??;
+    (batch.num_rows() == rows).then(|| batch.columns().first().cloned()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::datatypes::TimeUnit;
+    use datafusion::arrow::util::display::array_value_to_string;
+
+    use super::*;
+
+    fn shown(text: &str, to: &DataType, marks: NumberMarks) -> String {
+        let values = read(&StringArray::from(vec![text]), to, marks).unwrap();
+        if values.is_null(0) { "broken".to_owned() } else { array_value_to_string(&values, 0).unwrap() }
+    }
+
+    #[test]
+    fn numbers_are_read_where_they_mean_one_thing() {
+        let decimal = DataType::Decimal128(12, 2);
+        for (text, to, value) in [
+            ("1,234.50", &decimal, "1234.50"),
+            ("-1,234,567", &decimal, "-1234567.00"),
+            ("1 234.5", &decimal, "1234.50"),
+            ("1,234", &decimal, "broken"),
+            ("1234,50", &decimal, "broken"),
+            ("12,34.50", &decimal, "broken"),
+            ("1,2345.00", &decimal, "broken"),
+            ("1.005", &decimal, "broken"),
+            ("1.25e3", &decimal, "1250.00"),
+            ("12345678901.00", &decimal, "broken"),
+            ("42.0", &DataType::Int64, "42"),
+            ("42.5", &DataType::Int64, "broken"),
+            ("4.2e1", &DataType::Int32, "42"),
+            ("1,234,567", &DataType::Int64, "1234567"),
+            (" 42 ", &DataType::Int64, "42"),
+            ("3000000000", &DataType::Int32, "broken"),
+            ("-1", &DataType::UInt8, "broken"),
+            ("NaN", &DataType::Float64, "NaN"),
+            ("1,234.5", &DataType::Float64, "1234.5"),
+            ("", &DataType::Int64, "broken"),
+            ("n/a", &DataType::Float64, "broken"),
+        ] {
+            assert_eq!(shown(text, to, NumberMarks::Unsaid), value, "{text} as {to}");
+        }
+        for (text, value) in [("1.234,50", "1234.50"), ("1.234", "1234.00"), ("0,5", "0.50"), ("1,234.5", "broken")] {
+            assert_eq!(shown(text, &decimal, NumberMarks::DecimalComma), value, "{text}");
+        }
+        for (text, value) in [("1,234", "1234.00"), ("1.5", "1.50"), ("1.234,5", "broken")] {
+            assert_eq!(shown(text, &decimal, NumberMarks::DecimalPoint), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_or_without_seconds() {
+        let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
+        for (text, to, value) in [
+            ("2024-01-31 12:30", &stamp, "2024-01-31T12:30:00"),
+            ("2024-01-31T12:30Z", &stamp, "2024-01-31T12:30:00"),
+            ("2024-01-31T12:30:15.25", &stamp, "2024-01-31T12:30:15.250"),
+            ("9999-12-31", &stamp, "9999-12-31T00:00:00"),
+            ("1700000000000", &stamp, "broken"),
+            ("2024-13-01", &stamp, "broken"),
+            ("2024-01-31", &DataType::Date32, "2024-01-31"),
+            ("2024-01-31T00:00:00Z", &DataType::Date32, "2024-01-31"),
+            ("2024-01-31 12:30:00", &DataType::Date32, "broken"),
+            ("31.01.2024", &DataType::Date32, "broken"),
+            ("12:30", &DataType::Time64(TimeUnit::Microsecond), "12:30:00"),
+        ] {
+            assert_eq!(shown(text, to, NumberMarks::Unsaid), value, "{text} as {to}");
+        }
+    }
+}
