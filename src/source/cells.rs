@@ -12,7 +12,6 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
-use super::conform::source_type;
 use super::text::BATCH_BYTES;
 use crate::contract::Column;
 
@@ -83,7 +82,7 @@ impl Node {
     fn new(column: &Column) -> Self {
         if column.fields.is_empty() {
             return Self::Leaf {
-                data_type: source_type(column),
+                data_type: column.type_in_files(),
                 text: StringBuilder::new(),
                 bad: BooleanBufferBuilder::new(0),
             };
