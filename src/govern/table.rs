@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
@@ -18,7 +18,7 @@ use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
-use super::refusal::opaque;
+use super::refusal::{opaque, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
 use crate::contract::Dataset;
@@ -39,6 +39,7 @@ pub struct GovernedTable {
     passing: HashSet<String>,
     /// Known once the reader's view has said which other datasets it shows; until then estimates do without.
     references: OnceLock<VisibleReferences>,
+    contact: Option<String>,
     deciding: OnceLock<Vec<String>>,
 }
 
@@ -66,7 +67,13 @@ impl GovernedTable {
         let passing = passing.map(|part| part.column.name.to_string()).collect();
         let schema = schema(&view);
         let (references, deciding) = (OnceLock::new(), OnceLock::new());
-        Some(Self { entry, exposed, source, key, restricted, schema, passing, references, deciding })
+        Some(Self { entry, exposed, source, key, restricted, schema, passing, references, contact: None, deciding })
+    }
+
+    /// Whom readers are told to ask where the data breaks its promise.
+    #[must_use]
+    pub fn with_contact(self, contact: Option<String>) -> Self {
+        Self { contact, ..self }
     }
 
     pub fn entry(&self) -> &TableEntry {
@@ -90,7 +97,7 @@ impl GovernedTable {
 
     /// What an execution opens before it is planned.
     pub(super) fn unopened(&self) -> Unopened {
-        Unopened { entry: self.entry.clone(), source: Arc::clone(&self.source) }
+        Unopened { entry: self.entry.clone(), source: Arc::clone(&self.source), contact: self.contact.clone() }
     }
 
     /// True where the mask `hash` has a key; without one it shows NULL.
@@ -129,7 +136,7 @@ impl GovernedTable {
         let shown = shown.map(|part| part.column.name.to_string());
         let asked = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
         if let Some(why) = shown.chain(asked).find_map(|column| raw.unreadable(&column).cloned()) {
-            return Err(opaque(why));
+            return Err(DataFusionError::External(Box::new(unkept(&table, self.contact.as_deref(), &why))));
         }
         let mut exprs = Vec::with_capacity(columns.len());
         for index in columns {
@@ -140,7 +147,7 @@ impl GovernedTable {
             exprs.push(expr.alias(part.column.name.as_str()));
         }
         let filter = (!filters.is_empty()).then(|| all(conjuncts(all(filters))));
-        let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested());
+        let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested() && column.is_served());
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
         Ok(Private { promised, filter, columns: exprs, limit })
     }

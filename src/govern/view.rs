@@ -184,7 +184,8 @@ impl PrincipalView {
                     self.generation.hash_key(domain).cloned(),
                     restricted,
                 );
-                (table.map(Arc::new), keep)
+                let contact = self.generation.snapshot().contact(&entry.product);
+                (table.map(|table| Arc::new(table.with_contact(contact))), keep)
             }
         };
         if keep {

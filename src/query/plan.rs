@@ -334,9 +334,8 @@ fn shown(reference: &TableReference) -> String {
 fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
     let snapshot = view.generation().snapshot();
     let denied = Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
-    let Some(team) = snapshot.owner(product) else { return denied };
-    let channel = snapshot.support(product).map(|support| format!(" ({})", support.channel)).unwrap_or_default();
-    denied.hint(format!("ask its owner: {team}{channel}"))
+    let Some(contact) = snapshot.contact(product) else { return denied };
+    denied.hint(format!("ask its owner: {contact}"))
 }
 
 fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan, DataFusionError> {
