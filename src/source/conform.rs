@@ -71,7 +71,8 @@ impl Comparison<'_> {
             return column.fields.iter().try_for_each(|f| self.column(&path, &named.child(f.name.clone()), inner, f));
         }
         let (found, promised) = (field.data_type(), column.type_in_files());
-        let Some(fit) = fit(found, &promised, self.uuids).filter(|_| column.fields.is_empty()) else {
+        let is_null = *found == DataType::Null;
+        let Some(fit) = fit(found, &promised, self.uuids).filter(|_| is_null || column.fields.is_empty()) else {
             return Err(Diagnostic::error(
                 Kind::Invalid,
                 format!(
@@ -84,7 +85,7 @@ impl Comparison<'_> {
             )
             .hint("correct the type in the contract, or write the file again"));
         };
-        self.found.converted |= fit > Fit::Stock;
+        self.found.converted |= fit > Fit::Stock || is_null && promised.is_nested();
         if fit == Fit::Lossy {
             self.found.lossy.insert(named.clone());
         }
@@ -121,8 +122,10 @@ pub(super) fn nowhere<'a>(files: &[&'a BTreeMap<FilePath, Diagnostic>]) -> BTree
     let lacks = |file: &BTreeMap<FilePath, Diagnostic>, path: &FilePath| {
         (1..=path.len()).filter_map(|length| path.get(..length)).any(|above| file.contains_key(above))
     };
-    let all = files.iter().flat_map(|file| file.iter());
-    all.rev().filter(|(path, _)| files.iter().all(|file| lacks(file, path))).collect()
+    // Each path once, as the first file tells it.
+    let mut all: BTreeMap<_, _> = files.iter().rev().flat_map(|file| file.iter()).collect();
+    all.retain(|path, _| files.iter().all(|file| lacks(file, path)));
+    all
 }
 
 /// Columns that the files do not hold as promised, by the first of them that does not.

@@ -7,8 +7,8 @@ use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 use datafusion::arrow::array::{
-    ArrayRef, BinaryArray, Date64Array, Decimal128Array, Int32Array, Int64Array, ListArray, MapBuilder, StringArray,
-    StringBuilder, StructArray, TimestampNanosecondArray, UInt64Array,
+    ArrayRef, BinaryArray, Date64Array, Decimal128Array, Int32Array, Int64Array, ListArray, MapBuilder, NullArray,
+    StringArray, StringBuilder, StructArray, TimestampNanosecondArray, UInt64Array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
@@ -79,6 +79,15 @@ async fn uuids_and_enums_are_text() {
          1 | 9a9a9a9a-9a9a-9a9a-9a9a-9a9a9a9a9a9a | OPEN | false\n\
          2 | 00000000-0000-0000-0000-000000000000 |  | true"
     );
+    let words: ArrayRef = Arc::new(BinaryArray::from(vec![b"OPEN".as_slice(), b"\xff"]));
+    let nothing: ArrayRef = Arc::new(NullArray::new(2));
+    let bytes = parquet_bytes(vec![("n", ids(&[1, 2])), ("inner", record(vec![("status", words)])), ("none", nothing)]);
+    world.put("nested/a.parquet", bytes).await;
+    let text = || column("status", DataType::Utf8);
+    let columns = vec![structure("inner", vec![text()]), structure("none", vec![text()])];
+    let nested = entry_of("sales", local("nested"), Format::Parquet, columns);
+    let shown = world.show(&nested).await;
+    assert_eq!(shown, "inner | none | drift.inner.status\n{status: OPEN} |  | false\n{status: } |  | true");
     let one = col("id").eq(lit("9a9a9a9a-9a9a-9a9a-9a9a-9a9a9a9a9a9a"));
     assert_eq!(show(&raw, Some(one)).await.unwrap().lines().count(), 2);
     assert_eq!(show(&raw, Some(col("status").eq(lit("OPEN")))).await.unwrap().lines().count(), 2);
