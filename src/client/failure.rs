@@ -78,7 +78,8 @@ pub(super) fn from_status(status: &Status) -> Diagnostic {
         Code::Unavailable => Kind::Unavailable,
         Code::DeadlineExceeded => Kind::Deadline,
         Code::Cancelled => Kind::Cancelled,
-        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => Kind::Internal,
+        Code::DataLoss => Kind::Broken,
+        Code::Ok | Code::Unknown | Code::Internal => Kind::Internal,
     };
     let (sentence, hints) = sentence_and_hints(status.message());
     let sentence = if sentence.is_empty() { status.code().description().to_lowercase() } else { sentence };

@@ -1,6 +1,8 @@
 //! A contract after every check: what the rest of the gateway may rely on.
 
-use arrow::datatypes::DataType;
+use std::borrow::Cow;
+
+use arrow::datatypes::{DataType, Field};
 
 use crate::name::{Classification, ColumnName, ColumnPath, DatasetName, DomainName, ProductName, Tag};
 
@@ -185,10 +187,13 @@ pub struct Column {
     pub physical_name: String,
     /// The type shown to readers: Boolean, Int8…Int64, UInt8…UInt64, Float32, Float64, Decimal128, Utf8, Binary, Date32,
     /// Timestamp(Microsecond, None or "UTC"), Time64(Microsecond), List, Struct.
-    /// For a struct it agrees with `fields`.
+    /// For a struct it agrees with `fields`. Null where the declared type cannot be served: nobody sees the column, and a policy
+    /// that asks for it denies the dataset.
     pub data_type: DataType,
     /// Fields of a struct column, else empty.
     pub fields: Vec<Column>,
+    /// The type of a list under the names that files use, where they are others.
+    pub list_in_files: Option<DataType>,
     pub description: Option<String>,
     /// The dataset's tags and its own (a field inherits from its struct).
     pub tags: Vec<Tag>,
@@ -208,6 +213,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// False for a column whose declared type this gateway does not know, and a struct of such fields.
+    pub fn is_served(&self) -> bool {
+        if self.fields.is_empty() { self.data_type != DataType::Null } else { self.fields.iter().any(Self::is_served) }
+    }
+
     /// A top-level column and every field inside it, structs before what is in them.
     pub fn paths(&self) -> Vec<(ColumnPath, &Self)> {
         fn descend<'a>(path: ColumnPath, column: &'a Column, out: &mut Vec<(ColumnPath, &'a Column)>) {
@@ -220,6 +230,26 @@ impl Column {
         let mut out = Vec::new();
         descend(ColumnPath::root(self.name.clone()), self, &mut out);
         out
+    }
+
+    /// The column without fields that are not served; none where nothing of it is.
+    fn served(&self) -> Option<Self> {
+        if self.fields.is_empty() {
+            return self.is_served().then(|| self.clone());
+        }
+        let fields: Vec<Self> = self.fields.iter().filter_map(Self::served).collect();
+        let types = fields.iter().map(|field| Field::new(field.name.as_str(), field.data_type.clone(), true));
+        let data_type = DataType::Struct(types.collect());
+        (!fields.is_empty()).then(|| Self { data_type, fields, ..self.clone() })
+    }
+
+    /// The promised type under the names that files use.
+    pub fn type_in_files(&self) -> DataType {
+        if self.fields.is_empty() {
+            return self.list_in_files.as_ref().unwrap_or(&self.data_type).clone();
+        }
+        let fields = self.fields.iter().map(|f| Field::new(&f.physical_name, f.type_in_files(), true));
+        DataType::Struct(fields.collect())
     }
 
     /// Those of [`Self::paths`] that are no structs.
@@ -263,6 +293,14 @@ impl Dataset {
     /// Leaf columns: top-level ones and fields of structs, in the contract's order; a list or map is one leaf.
     pub fn leaves(&self) -> Vec<(ColumnPath, &Column)> {
         self.columns.iter().flat_map(Column::leaves).collect()
+    }
+
+    /// The dataset without columns and fields whose types are not known.
+    pub fn served(&self) -> Cow<'_, Self> {
+        if self.leaves().iter().all(|(_, column)| column.is_served()) {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(Self { columns: self.columns.iter().filter_map(Column::served).collect(), ..self.clone() })
     }
 
     /// Columns of the primary key by position.

@@ -16,11 +16,16 @@ pub struct Declared<'a> {
     pub format: Option<&'a str>,
     /// `logicalTypeOptions.timezone`.
     pub timezone: Option<bool>,
+    /// Version 3.0 of the standard, in which `date` is the type of every point in time.
+    pub dates_are_moments: bool,
 }
 
 /// Logical types that this gateway serves.
 const LOGICAL_TYPES: &[&str] =
     &["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"];
+
+/// Logical types of the standard that it does not.
+const OTHER_LOGICAL_TYPES: [&str; 2] = ["map", "vector"];
 
 /// Which of the declarations is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +35,26 @@ pub enum Fault {
     Format,
 }
 
-/// A type that cannot be served: what is at fault, one sentence, one hint.
-pub type Refusal = (Fault, String, String);
+/// A type that cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub fault: Fault,
+    /// One sentence.
+    pub message: String,
+    pub hint: String,
+    /// The standard allows it: the column is left out, and the product is served without it.
+    pub is_valid: bool,
+}
+
+impl Refusal {
+    fn invalid(fault: Fault, message: String, hint: impl Into<String>) -> Self {
+        Self { fault, message, hint: hint.into(), is_valid: false }
+    }
+
+    fn unserved(fault: Fault, message: String, hint: impl Into<String>) -> Self {
+        Self { is_valid: true, ..Self::invalid(fault, message, hint) }
+    }
+}
 
 /// The logical type of a column that names only a physical one.
 fn infer_logical(physical: &str) -> Option<&'static str> {
@@ -55,8 +78,9 @@ pub fn scalar(declared: Declared<'_>) -> Result<DataType, Refusal> {
     let base = base.as_str();
     let Some(logical) = declared.logical.or_else(|| infer_logical(base)) else {
         let hint = format!("add `logicalType:`, one of {}", LOGICAL_TYPES.join(", "));
-        return Err((Fault::Logical, "its type is not known".to_owned(), hint));
+        return Err(Refusal::unserved(Fault::Logical, "its type is not known".to_owned(), hint));
     };
+    let logical = if logical == "date" && declared.dates_are_moments { moment(base, declared.format) } else { logical };
     match logical {
         "string" => Ok(match base {
             "bytea" | "binary" | "varbinary" | "blob" => DataType::Binary,
@@ -86,9 +110,45 @@ pub fn scalar(declared: Declared<'_>) -> Result<DataType, Refusal> {
         other => {
             let hint = did_you_mean(other, LOGICAL_TYPES.iter().copied())
                 .unwrap_or_else(|| format!("supported: {}", LOGICAL_TYPES.join(", ")));
-            Err((Fault::Logical, format!("unsupported logical type `{}`", super::shape::quote(other)), hint))
+            let message = format!("unsupported logical type `{}`", super::shape::quote(other));
+            Err(if OTHER_LOGICAL_TYPES.contains(&other) {
+                Refusal::unserved(Fault::Logical, message, hint)
+            } else {
+                Refusal::invalid(Fault::Logical, message, hint)
+            })
         }
     }
+}
+
+/// The type of a `date` of version 3.0, which has no other type for times: by its physical type, else by the letters of its format.
+fn moment(base: &str, format: Option<&str>) -> &'static str {
+    if let Some(known @ ("date" | "timestamp" | "time")) = infer_logical(base) {
+        return known;
+    }
+    let mut quoted = false;
+    let letters = format.unwrap_or_default().chars().filter(|c| {
+        quoted ^= *c == '\'';
+        !quoted
+    });
+    let letters: Vec<char> = letters.collect();
+    let has = |wanted: &[char]| letters.iter().any(|letter| wanted.contains(letter));
+    match (has(&['y', 'u', 'Y', 'M', 'L', 'd', 'D']), has(&['H', 'h', 'K', 'k', 'm', 's', 'S', 'A', 'n', 'N'])) {
+        (true, true) => "timestamp",
+        (false, true) => "time",
+        _ => "date",
+    }
+}
+
+/// The type of the elements of a list that says only a physical type: `INT[]`, `ARRAY<INT>`.
+pub fn element_of(physical: &str) -> Option<&str> {
+    let text = physical.trim();
+    if let Some((element, dimension)) = text.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) {
+        let is_dimension = dimension.chars().all(|c| c.is_ascii_digit() || c.is_ascii_whitespace());
+        return Some(element.trim()).filter(|element| is_dimension && !element.is_empty());
+    }
+    let (outer, element) = text.strip_suffix('>')?.split_once('<')?;
+    let is_list = ["array", "list"].iter().any(|word| outer.trim().eq_ignore_ascii_case(word));
+    Some(element.trim()).filter(|element| is_list && !element.is_empty())
 }
 
 fn number_format(format: Option<&str>, known: &[&str]) -> Result<Option<DataType>, Refusal> {
@@ -110,7 +170,13 @@ fn number_format(format: Option<&str>, known: &[&str]) -> Result<Option<DataType
         return Ok(Some(found));
     }
     let message = format!("unsupported number format `{}`", super::shape::quote(format));
-    Err((Fault::Format, message, format!("supported: {}", known.join(", "))))
+    let hint = format!("supported: {}", known.join(", "));
+    let wide = matches!(format, "i128" | "u128") && known.contains(&"i64");
+    Err(if wide {
+        Refusal::unserved(Fault::Format, message, hint)
+    } else {
+        Refusal::invalid(Fault::Format, message, hint)
+    })
 }
 
 fn whole(base: &str, arguments: Option<&str>, physical: Option<&str>) -> Result<DataType, Refusal> {
@@ -122,13 +188,13 @@ fn whole(base: &str, arguments: Option<&str>, physical: Option<&str>) -> Result<
         return match found {
             DataType::Decimal128(precision, 0) if precision <= 18 => Ok(DataType::Int64),
             DataType::Decimal128(_, 0) => Ok(found),
-            _ => Err((
+            _ => Err(Refusal::invalid(
                 Fault::Physical,
                 format!(
                     "`{}` has decimals, but the logical type is `integer`",
                     super::shape::quote(physical.unwrap_or_default())
                 ),
-                "write `logicalType: number`, or a scale of 0".to_owned(),
+                "write `logicalType: number`, or a scale of 0",
             )),
         };
     }
@@ -140,22 +206,24 @@ fn is_decimal(base: &str) -> bool {
 }
 
 fn decimal(arguments: Option<&str>, physical: &str) -> Result<DataType, Refusal> {
-    let refuse = |why: &str| {
-        let message = format!("`{}` {why}", super::shape::quote(physical));
-        Err((Fault::Physical, message, "write precision and scale, for example `DECIMAL(12,2)`".to_owned()))
-    };
-    let Some(arguments) = arguments else { return refuse("does not say its precision and scale") };
+    const HINT: &str = "write precision and scale, for example `DECIMAL(12,2)`";
+    let message = |why: &str| format!("`{}` {why}", super::shape::quote(physical));
+    let refuse = |why: &str| Err(Refusal::invalid(Fault::Physical, message(why), HINT));
+    let unserved = |why: &str| Err(Refusal::unserved(Fault::Physical, message(why), HINT));
+    let Some(arguments) = arguments else { return unserved("does not say its precision and scale") };
     let mut parts = arguments.split(',').map(str::trim);
     let precision = parts.next().and_then(|p| p.parse::<u8>().ok());
     let scale = parts.next().map_or(Some(0), |s| s.parse::<i8>().ok());
     let (Some(precision), Some(scale), None) = (precision, scale, parts.next()) else {
         return refuse("is not a decimal type");
     };
-    if precision == 0 || precision > DECIMAL128_MAX_PRECISION {
-        return refuse("must have a precision from 1 to 38");
-    }
     if scale < 0 || scale.unsigned_abs() > precision {
         return refuse("must have a scale from 0 to its precision");
+    }
+    match precision {
+        0 => return refuse("must have a precision from 1 to 38"),
+        1..=DECIMAL128_MAX_PRECISION => {}
+        _ => return unserved("must have a precision from 1 to 38"),
     }
     Ok(DataType::Decimal128(precision, scale))
 }
@@ -203,7 +271,7 @@ mod tests {
         let found = scalar(Declared { logical: some(logical), physical: some(physical), ..Declared::default() });
         let found = match found {
             Ok(found) => format!("{found:?}"),
-            Err((fault, message, _)) => format!("{fault:?}: {message}"),
+            Err(refusal) => format!("{:?}: {}", refusal.fault, refusal.message),
         };
         assert_eq!(found, expect, "{logical} {physical}");
     }
@@ -241,8 +309,50 @@ mod tests {
     fn formats_are_closed() {
         let of = |format| scalar(Declared { logical: Some("integer"), format: Some(format), ..Declared::default() });
         assert_eq!(of("u16").unwrap(), DataType::UInt16);
-        assert_eq!(of("i128").unwrap_err().0, Fault::Format);
+        assert!(of("i128").unwrap_err().is_valid, "the standard has it");
+        assert!(!of("i46").unwrap_err().is_valid);
         let zoned = Declared { logical: Some("timestamp"), timezone: Some(true), ..Declared::default() };
         assert_eq!(scalar(zoned).unwrap(), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
+    }
+
+    #[test]
+    fn dates_of_version_3_0_may_be_moments() {
+        let of = |physical, format, dates_are_moments| {
+            let declared =
+                Declared { logical: Some("date"), physical, format, dates_are_moments, ..Declared::default() };
+            scalar(declared).unwrap()
+        };
+        let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+        assert_eq!(of(Some("timestamp"), None, true), moment);
+        assert_eq!(of(Some("DATETIME2(7)"), None, true), moment);
+        assert_eq!(of(Some("TIMESTAMPTZ"), None, true), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())));
+        assert_eq!(of(Some("time"), None, true), DataType::Time64(TimeUnit::Microsecond));
+        assert_eq!(of(None, Some("yyyy-MM-dd HH:mm:ss"), true), moment);
+        assert_eq!(of(None, Some("HH:mm:ss"), true), DataType::Time64(TimeUnit::Microsecond));
+        assert_eq!(of(None, Some("yyyy-MM-dd"), true), DataType::Date32);
+        assert_eq!(of(None, Some("dd.MM.yyyy 'Uhr, hms'"), true), DataType::Date32);
+        assert_eq!(of(Some("date"), Some("yyyy-MM-dd HH:mm:ss"), true), DataType::Date32);
+        assert_eq!(of(Some("varchar(10)"), None, true), DataType::Date32);
+        assert_eq!(
+            of(Some("timestamp"), Some("yyyy-MM-dd HH:mm:ss"), false),
+            DataType::Date32,
+            "since 3.1 a date is one"
+        );
+    }
+
+    #[test]
+    fn physical_types_of_lists_say_their_elements() {
+        for (physical, element) in [
+            ("INT[]", "INT"),
+            ("text[3]", "text"),
+            ("INT[][]", "INT[]"),
+            ("array<DECIMAL(5,2)>", "DECIMAL(5,2)"),
+            ("List < int >", "int"),
+        ] {
+            assert_eq!(element_of(physical), Some(element), "{physical}");
+        }
+        for physical in ["INT", "[]", "map<int,int>", "array<>", "int[a]"] {
+            assert_eq!(element_of(physical), None, "{physical}");
+        }
     }
 }

@@ -31,6 +31,8 @@ pub enum Kind {
     Unsupported,
     /// Something the gateway needs is not there now.
     Unavailable,
+    /// A product's data is not what its contract promises; its owner can mend it, and nobody else.
+    Broken,
     /// Took too long.
     Deadline,
     /// The caller went away or asked to stop.

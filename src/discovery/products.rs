@@ -1,5 +1,6 @@
 //! The schema `meshgate`: the mesh's own tables.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
@@ -9,10 +10,13 @@ use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
 use crate::govern::{PrincipalView, SystemTable};
+use crate::mesh::Product;
+use crate::source::State;
 
 const PRODUCTS: &str = "products";
 
-/// The schema `meshgate` for one view: `products`, a row for each product this principal may discover.
+/// The schema `meshgate` for one view: `products`, a row for each product this principal may discover. Its column `data`
+/// says `served`, `partial` or `unreadable`.
 #[derive(Debug)]
 pub struct MeshSchema {
     products: Arc<SystemTable>,
@@ -23,7 +27,7 @@ impl MeshSchema {
     pub const NAME: &str = "meshgate";
 
     pub fn new(view: &Arc<PrincipalView>) -> Self {
-        let names = ["domain", "product", "version", "status", "owner", "support", "purpose"];
+        let names = ["domain", "product", "version", "status", "owner", "support", "purpose", "data"];
         let fields: Vec<Field> = names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let (view, made) = (Arc::clone(view), Arc::clone(&schema));
@@ -41,8 +45,29 @@ impl MeshSchema {
     }
 }
 
-fn rows(view: &PrincipalView) -> Vec<[Option<String>; 7]> {
+/// Whether what a product's files hold is what its contract promises, as far as somebody looked: the worst of its datasets, of
+/// products that are not served whole. Why not is their owners' business.
+fn broken(view: &PrincipalView) -> HashMap<*const Product, &'static str> {
+    let generation = view.generation();
+    let mut broken = HashMap::new();
+    for entry in generation.snapshot().tables.values() {
+        let product = Arc::as_ptr(&entry.product);
+        match generation.state(entry) {
+            State::Out { .. } => {
+                broken.insert(product, "unreadable");
+            }
+            State::Partial { .. } => {
+                broken.entry(product).or_insert("partial");
+            }
+            State::Declared | State::Verified => {}
+        }
+    }
+    broken
+}
+
+fn rows(view: &PrincipalView) -> Vec<[Option<String>; 8]> {
     let snapshot = view.generation().snapshot();
+    let broken = broken(view);
     let served = snapshot.products.iter().filter(|product| product.contract.status.is_served());
     let mut rows: Vec<_> = served
         .filter(|product| view.discovers(product))
@@ -56,6 +81,7 @@ fn rows(view: &PrincipalView) -> Vec<[Option<String>; 7]> {
                 snapshot.owner(product).map(str::to_owned),
                 snapshot.support(product).map(|support| support.channel.clone()),
                 contract.purpose.clone(),
+                Some((*broken.get(&Arc::as_ptr(product)).unwrap_or(&"served")).to_owned()),
             ]
         })
         .collect();

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::mesh::{Snapshot, TableEntry};
 use crate::name::{DomainName, QualifiedProduct, QualifiedTable};
 use crate::policy::PolicyStore;
-use crate::source::Open;
+use crate::source::{Open, State};
 
 /// Everything a decision rests on but the principal. Its digest goes into views, plans and tickets.
 pub struct Generation {
@@ -50,6 +50,11 @@ impl Generation {
     pub(in crate::govern) fn tables_of(&self, product: &QualifiedProduct) -> impl Iterator<Item = &TableEntry> {
         let names = self.by_product.get(product).into_iter().flatten();
         names.filter_map(|table| self.snapshot.tables.get(table))
+    }
+
+    /// What was found of a dataset's data when somebody last looked.
+    pub fn state(&self, entry: &TableEntry) -> State {
+        self.source.state(entry)
     }
 
     pub(in crate::govern) fn source(&self) -> &Arc<dyn Open> {

@@ -21,6 +21,8 @@ const AT_ONCE: usize = 16;
 pub(in crate::govern) struct Unopened {
     pub entry: TableEntry,
     pub source: Arc<dyn Open>,
+    /// Whom a reader asks who cannot be answered.
+    pub contact: Option<String>,
 }
 
 impl Unopened {
@@ -30,13 +32,13 @@ impl Unopened {
     }
 
     async fn open(self, within: Duration) -> Result<(TableEntry, Arc<RawTable>)> {
-        let table = self.entry.table.to_string();
+        let (table, contact) = (self.entry.table.to_string(), self.contact.as_deref());
         match timeout(within, self.source.open(&self.entry)).await {
             Ok(Ok(raw)) => Ok((self.entry, raw)),
-            Ok(Err(why)) => Err(unavailable(&table, &why)),
+            Ok(Err(why)) => Err(unavailable(&table, contact, &why)),
             Err(_) => {
                 let why = format!("it was not open after {} ms", within.as_millis());
-                Err(unavailable(&table, &Diagnostic::error(Kind::Deadline, why)))
+                Err(unavailable(&table, contact, &Diagnostic::error(Kind::Deadline, why)))
             }
         }
     }

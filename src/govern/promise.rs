@@ -42,7 +42,7 @@ impl BrokenPromise {
     pub fn diagnostic(&self) -> Diagnostic {
         let Self { table, column, contact } = self;
         let what = format!("a value of `{column}` in `{table}` is not what its contract promises");
-        Diagnostic::error(Kind::Invalid, what)
+        Diagnostic::error(Kind::Broken, what)
             .hint(format!("leave the column out, or ask its owner to correct the data: {contact}"))
     }
 }

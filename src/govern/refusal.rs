@@ -24,13 +24,29 @@ fn failed(table: &str, detail: &dyn Display) -> Diagnostic {
         .hint("give the id to the product's owner: the detail is in the gateway's log")
 }
 
-/// Why a product could not be opened. That its storage does not answer now is said as such, since asking again may help.
-pub(super) fn unavailable(table: &str, why: &Diagnostic) -> Diagnostic {
+/// Why a product could not be opened, by its kind. That its storage does not answer now is said as such, since asking again may help.
+pub(super) fn unavailable(table: &str, contact: Option<&str>, why: &Diagnostic) -> Diagnostic {
     match why.kind {
         Kind::Unavailable | Kind::Deadline => silent(table, why),
         Kind::Stale => changed(table, why),
+        Kind::Invalid | Kind::Unsupported => unkept(table, contact, why),
         _ => failed(table, why),
     }
+}
+
+/// The product's data, or a column of it, is not what its contract promises, or asks more of a reader than the gateway offers. Its
+/// owner can mend it.
+pub(super) fn unkept(table: &str, contact: Option<&str>, why: &Diagnostic) -> Diagnostic {
+    let id = correlation_id();
+    tracing::error!(target: "meshgate::product", product = table, correlation_id = id, detail = %why, "product breaks its promise");
+    let (kind, what) = if why.kind == Kind::Unsupported {
+        (Kind::Unsupported, "the product's files need a feature that this gateway does not offer")
+    } else {
+        (Kind::Broken, "the product's data is not what its contract promises")
+    };
+    let owner = contact.unwrap_or("the product's owner");
+    Diagnostic::error(kind, format!("{what} (`{table}`, correlation id {id})"))
+        .hint(format!("give the id to {owner}: the detail is in the gateway's log"))
 }
 
 fn changed(table: &str, detail: &dyn Display) -> Diagnostic {

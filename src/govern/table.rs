@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
@@ -19,7 +19,7 @@ use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
 use super::promise::BrokenPromise;
-use super::refusal::opaque;
+use super::refusal::{opaque, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
 use crate::contract::{Dataset, OnDrift};
@@ -35,13 +35,12 @@ pub struct GovernedTable {
     key: HashKey,
     /// Nothing of a reader runs below the policy, so that timing does not depend on hidden rows either.
     restricted: bool,
-    /// Team and channel of the owner, for readers.
-    contact: String,
     schema: SchemaRef,
     /// Columns on which leakproof predicates and dynamic filters may run below the policy.
     passing: HashSet<String>,
     /// Known once the reader's view has said which other datasets it shows; until then estimates do without.
     references: OnceLock<VisibleReferences>,
+    contact: Option<String>,
     deciding: OnceLock<Vec<String>>,
 }
 
@@ -69,13 +68,12 @@ impl GovernedTable {
         let passing = passing.map(|part| part.column.name.to_string()).collect();
         let schema = schema(&view);
         let (references, deciding) = (OnceLock::new(), OnceLock::new());
-        let contact = "the owner of the product".to_owned();
-        Some(Self { entry, exposed, source, key, restricted, contact, schema, passing, references, deciding })
+        Some(Self { entry, exposed, source, key, restricted, schema, passing, references, contact: None, deciding })
     }
 
-    /// Names the owner, whom readers ask.
+    /// Whom readers are told to ask where the data breaks its promise.
     #[must_use]
-    pub fn with_contact(self, contact: String) -> Self {
+    pub fn with_contact(self, contact: Option<String>) -> Self {
         Self { contact, ..self }
     }
 
@@ -100,7 +98,7 @@ impl GovernedTable {
 
     /// What an execution opens before it is planned.
     pub(super) fn unopened(&self) -> Unopened {
-        Unopened { entry: self.entry.clone(), source: Arc::clone(&self.source) }
+        Unopened { entry: self.entry.clone(), source: Arc::clone(&self.source), contact: self.contact.clone() }
     }
 
     /// True where the mask `hash` has a key; without one it shows NULL.
@@ -130,7 +128,7 @@ impl GovernedTable {
         let refuses = (dataset.on_drift == OnDrift::Refuse).then(|| BrokenPromise {
             table: self.entry.table.to_string(),
             column: String::new(),
-            contact: self.contact.clone(),
+            contact: self.contact.clone().unwrap_or_else(|| "the owner of the product".to_owned()),
         });
         let compiler = Compiler { dataset, drift: markers.collect(), refuses };
         let table = self.entry.table.to_string();
@@ -147,7 +145,7 @@ impl GovernedTable {
         let shown = shown.map(|part| part.column.name.to_string());
         let asked = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
         if let Some(why) = shown.chain(asked).find_map(|column| raw.unreadable(&column).cloned()) {
-            return Err(opaque(why));
+            return Err(DataFusionError::External(Box::new(unkept(&table, self.contact.as_deref(), &why))));
         }
         let mut exprs = Vec::with_capacity(columns.len());
         for index in columns {
@@ -159,7 +157,7 @@ impl GovernedTable {
         }
         let filter = (!filters.is_empty()).then(|| all(conjuncts(all(filters))));
         let late = (!late.is_empty()).then(|| compiler.late(all(late)));
-        let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested());
+        let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested() && column.is_served());
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
         Ok(Private { promised, filter, late, columns: exprs, limit })
     }

@@ -185,11 +185,7 @@ impl PrincipalView {
                     restricted,
                 );
                 let contact = self.generation.snapshot().contact(&entry.product);
-                let table = table.map(|table| match contact {
-                    Some(contact) => table.with_contact(contact),
-                    None => table,
-                });
-                (table.map(Arc::new), keep)
+                (table.map(|table| Arc::new(table.with_contact(contact))), keep)
             }
         };
         if keep {

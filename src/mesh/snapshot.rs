@@ -116,10 +116,10 @@ impl Snapshot {
         product.contract.owner_team.as_deref().or_else(domain)
     }
 
-    /// Whom to ask about a product, and where.
+    /// Whom to ask about a product, and where: `Sales Data (#sales-data)`.
     pub fn contact(&self, product: &Product) -> Option<String> {
         let channel = self.support(product).map(|support| format!(" ({})", support.channel)).unwrap_or_default();
-        self.owner(product).map(|team| format!("{team}{channel}"))
+        self.owner(product).map(|owner| format!("{owner}{channel}"))
     }
 
     /// Where to ask about a product: the contract's first channel, else the domain's.

@@ -202,8 +202,10 @@ impl Question<'_> {
         }
         let verdicts = self.plan.groups.iter().map(|group| self.verdict(&group.parts, &answers));
         let mut verdicts: Vec<Verdict> = verdicts.collect::<Result<_, String>>()?;
-        let mut out = Vec::with_capacity(leaves.len());
-        for ((path, column), group) in leaves.into_iter().zip(&self.plan.of_column) {
+        let mut out = Vec::new();
+        // What has no type can be shown to nobody.
+        let leaves = leaves.into_iter().zip(&self.plan.of_column).filter(|((_, column), _)| column.is_served());
+        for ((path, column), group) in leaves {
             let verdict = verdicts.get_mut(*group).ok_or("a column has no group")?;
             let (offers, caps) = verdict.of_type(&column.data_type);
             out.push(ColumnRules { path, offers, caps });

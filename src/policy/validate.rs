@@ -135,7 +135,7 @@ impl Check<'_> {
         if policy.fits_everything() {
             return;
         }
-        let leaves = entry.dataset().leaves().into_iter();
+        let leaves = entry.dataset().leaves().into_iter().filter(|(_, column)| column.is_served());
         for (path, column) in leaves.filter(|(_, column)| !fits(policy.mask, &column.data_type)) {
             let facts = CellFacts::new(&entry.product, &path, column);
             match applies(&policy.pst, &facts) {

@@ -334,10 +334,8 @@ fn shown(reference: &TableReference) -> String {
 fn denied(view: &PrincipalView, product: &Product) -> Diagnostic {
     let snapshot = view.generation().snapshot();
     let denied = Diagnostic::error(Kind::Denied, format!("no policy lets you read the product `{}`", product.name));
-    match snapshot.contact(product) {
-        Some(contact) => denied.hint(format!("ask its owner: {contact}")),
-        None => denied,
-    }
+    let Some(contact) = snapshot.contact(product) else { return denied };
+    denied.hint(format!("ask its owner: {contact}"))
 }
 
 fn explained(logical: LogicalPlan, option: ExplainOption) -> Result<LogicalPlan, DataFusionError> {

@@ -1,32 +1,42 @@
-//! How a Parquet file whose times are not microseconds is read: a time that has none is NULL, and marked.
+//! How a Parquet file that differs from its table is read: what has no meaning as promised is NULL, and marked.
 //!
 //! The stock adapter casts and fails, below any policy: the query of somebody who may not see the row would end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, Column, IsNotNullExpr, IsNullExpr, Literal, lit};
+use datafusion::physical_expr::expressions::{CastExpr, Column, Literal, lit};
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
 use datafusion::physical_plan::PhysicalExpr;
 
-/// Column by marker, as the files call both.
-pub(super) type Marked = Arc<HashMap<String, String>>;
+use super::conversion::Conversion;
 
-/// Makes adapters that never fail on a value.
+/// What a marker tells, and the column of the files that it is about.
+#[derive(Debug, Clone)]
+pub(super) struct Marker {
+    pub column: String,
+    pub lost: Conversion,
+}
+
+/// Makes adapters that never fail on a value. Names are those of the files.
 #[derive(Debug)]
-pub(super) struct TotalAdapters(pub Marked);
+pub(super) struct TotalAdapters {
+    /// Columns that a conversion makes what the table says.
+    pub converted: BTreeSet<String>,
+    pub marked: HashMap<String, Marker>,
+}
 
 impl PhysicalExprAdapterFactory for TotalAdapters {
     fn create(&self, logical: SchemaRef, physical: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
         let stock = DefaultPhysicalExprAdapterFactory.create(Arc::clone(&logical), Arc::clone(&physical))?;
-        Ok(Arc::new(TotalAdapter { stock, logical, physical, marked: Arc::clone(&self.0) }))
+        let (converted, marked) = (self.converted.clone(), self.marked.clone());
+        Ok(Arc::new(TotalAdapter { stock, logical, physical, converted, marked }))
     }
 }
 
@@ -35,42 +45,56 @@ struct TotalAdapter {
     stock: Arc<dyn PhysicalExprAdapter>,
     logical: SchemaRef,
     physical: SchemaRef,
-    marked: Marked,
+    converted: BTreeSet<String>,
+    marked: HashMap<String, Marker>,
 }
 
-/// Stands for a marker while the stock adapter works, which knows no column of its name.
-const PLACE: &str = "\0marker:";
+/// Stands for a column or marker while the stock adapter works, which would cast the one and does not know the other.
+const PLACE: &str = "\0column:";
+/// Stands for a text of the statement that begins like one of these: a reader could name a column with it.
+const ESCAPED: &str = "\0text:";
 
-impl TotalAdapter {
-    /// TRUE where a value is there that its promised type cannot express.
-    fn marker(&self, column: &str) -> Result<Arc<dyn PhysicalExpr>> {
-        let Ok(found) = self.physical.field_with_name(column) else { return Ok(lit(false)) };
-        let promised = self.logical.field_with_name(column)?;
-        if found.data_type() == promised.data_type() {
-            return Ok(lit(false));
-        }
-        let value: Arc<dyn PhysicalExpr> = Arc::new(Column::new_with_schema(column, &self.physical)?);
-        let target = Arc::new(promised.clone().with_nullable(true));
-        let cast = Arc::new(CastExpr::new_with_target_field(Arc::clone(&value), target, Some(lossy())));
-        let (there, lost) = (Arc::new(IsNotNullExpr::new(value)), Arc::new(IsNullExpr::new(cast)));
-        Ok(Arc::new(BinaryExpr::new(there, Operator::And, lost)))
+/// What was put in the place of something else.
+fn placed(node: &Arc<dyn PhysicalExpr>) -> Option<&str> {
+    match node.downcast_ref::<Literal>()?.value() {
+        ScalarValue::Utf8(Some(text)) if text.starts_with(PLACE) || text.starts_with(ESCAPED) => Some(text),
+        _ => None,
     }
 }
 
-fn lossy() -> CastOptions<'static> {
-    CastOptions { safe: true, ..CastOptions::default() }
+impl TotalAdapter {
+    /// True for what is made here and not by the stock adapter.
+    fn is_ours(&self, column: &str) -> bool {
+        self.marked.contains_key(column)
+            || self.converted.contains(column) && self.physical.field_with_name(column).is_ok()
+    }
+
+    fn ours(&self, column: &str) -> Result<Arc<dyn PhysicalExpr>> {
+        if let Some(marker) = self.marked.get(column) {
+            // A column that the file lacks has nothing to lose.
+            let Ok(_) = self.physical.field_with_name(&marker.column) else { return Ok(lit(false)) };
+            return marker.lost.clone().of_file(&marker.column, &self.physical);
+        }
+        let (found, promised) = (self.physical.field_with_name(column)?, self.logical.field_with_name(column)?);
+        if found.data_type() == promised.data_type() {
+            return Ok(Arc::new(Column::new_with_schema(column, &self.physical)?));
+        }
+        let (to, shown) = (promised.data_type().clone(), promised.data_type().clone());
+        Conversion::Values { to, shown }.of_file(column, &self.physical)
+    }
 }
 
 impl PhysicalExprAdapter for TotalAdapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
-        let placed = expr.transform_up(|node| {
-            let marker = node.downcast_ref::<Column>().and_then(|column| self.marked.get(column.name()));
-            Ok(match marker {
-                Some(column) => Transformed::yes(lit(format!("{PLACE}{column}"))),
-                None => Transformed::no(node),
+        let held = expr.transform_up(|node| {
+            let ours = node.downcast_ref::<Column>().map(Column::name).filter(|name| self.is_ours(name));
+            Ok(match (ours, placed(&node)) {
+                (Some(column), _) => Transformed::yes(lit(format!("{PLACE}{column}"))),
+                (None, Some(text)) => Transformed::yes(lit(format!("{ESCAPED}{text}"))),
+                (None, None) => Transformed::no(node),
             })
         });
-        let adapted = self.stock.rewrite(placed.data()?)?;
+        let adapted = self.stock.rewrite(held.data()?)?;
         let total = adapted.transform_up(|node| {
             if let Some(cast) = node.downcast_ref::<CastExpr>() {
                 let safe = CastOptions { safe: true, ..cast.cast_options().clone() };
@@ -78,13 +102,11 @@ impl PhysicalExprAdapter for TotalAdapter {
                 let cast = CastExpr::new_with_target_field(Arc::clone(cast.expr()), target, Some(safe));
                 return Ok(Transformed::yes(Arc::new(cast) as Arc<dyn PhysicalExpr>));
             }
-            let place = node.downcast_ref::<Literal>().and_then(|literal| match literal.value() {
-                ScalarValue::Utf8(Some(text)) => text.strip_prefix(PLACE),
-                _ => None,
-            });
-            match place {
-                Some(column) => self.marker(column).map(Transformed::yes),
-                None => Ok(Transformed::no(node)),
+            let Some(text) = placed(&node) else { return Ok(Transformed::no(node)) };
+            match (text.strip_prefix(PLACE), text.strip_prefix(ESCAPED)) {
+                (Some(column), _) => self.ours(column).map(Transformed::yes),
+                (None, Some(text)) => Ok(Transformed::yes(lit(text))),
+                (None, None) => Ok(Transformed::no(node)),
             }
         });
         total.data()

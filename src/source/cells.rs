@@ -8,7 +8,6 @@ use datafusion::arrow::compute::{and, is_not_null, is_null, or};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::arrow::error::ArrowError;
 
-use super::conform::source_type;
 use super::text::BATCH_BYTES;
 use super::values;
 use crate::contract::{Column, NumberMarks};
@@ -80,7 +79,7 @@ impl Node {
     fn new(column: &Column, marks: NumberMarks) -> Self {
         if column.fields.is_empty() {
             return Self::Leaf {
-                data_type: source_type(column),
+                data_type: column.type_in_files(),
                 marks,
                 text: StringBuilder::new(),
                 bad: BooleanBufferBuilder::new(0),

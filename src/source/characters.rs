@@ -76,12 +76,12 @@ impl Reading {
             self.decoder = (encoding != UTF_8).then(|| encoding.new_decoder());
         }
         let Some(decoder) = &mut self.decoder else { return Ok(chunk) };
-        let decoded = decode(decoder, chunk.as_deref().unwrap_or_default(), chunk.is_none());
+        let text = decode(decoder, chunk.as_deref().unwrap_or_default(), chunk.is_none());
         if chunk.is_none() {
             self.decoder = None;
-            return Ok((!decoded.is_empty()).then(|| decoded.into()));
+            return Ok((!text.is_empty()).then(|| text.into()));
         }
-        Ok(Some(decoded.into()))
+        Ok(Some(text.into()))
     }
 }
 

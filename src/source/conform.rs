@@ -1,28 +1,17 @@
-//! What a file or table holds against what the contract promises.
-//!
-//! A value may change its representation on the way, never its meaning: integers and floats widen, decimals gain digits, text is text
-//! in any layout. Two liberties are taken because common writers leave no choice: nanoseconds become microseconds (pandas and Spark
-//! write nanoseconds whatever they were given), and a timestamp without a zone is read as UTC.
+//! What files or a table hold against what the contract promises: column by column, and as a plan in the contract's names and types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::common::{Column as ColumnRef, ScalarValue};
-use datafusion::functions::core::expr_fn::{get_field, named_struct};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast, lit, try_cast, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast, lit, try_cast};
 
+use super::conversion::Conversion;
+use super::fit::{Fit, fit, note_lacking, type_name};
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::{ColumnName, ColumnPath};
-
-/// The type that the contract promises, under the names that the source uses.
-pub(super) fn source_type(column: &Column) -> DataType {
-    if column.fields.is_empty() {
-        return column.data_type.clone();
-    }
-    DataType::Struct(column.fields.iter().map(|f| Field::new(&f.physical_name, source_type(f), true)).collect())
-}
 
 /// The contract's own type and names, all nullable.
 pub(super) fn promised_type(column: &Column) -> DataType {
@@ -32,39 +21,92 @@ pub(super) fn promised_type(column: &Column) -> DataType {
     DataType::Struct(column.fields.iter().map(|f| Field::new(f.name.as_str(), promised_type(f), true)).collect())
 }
 
-/// Checks what was found of a column in `place` without reading rows.
+/// A column or field in names of files, the column first.
+pub(super) type FilePath = Vec<String>;
+
+/// What was found of one column.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Found {
+    /// What is not there, with what is to be said where it is nowhere.
+    pub absent: BTreeMap<FilePath, Diagnostic>,
+    /// Why the column cannot be shown: a part of it that the contract requires is not there.
+    pub broken: Option<Diagnostic>,
+    /// [`convert`](super::convert) makes it what is promised; the engine's own readers do not.
+    pub converted: bool,
+    /// Leaves of which some values may have no meaning as promised.
+    pub lossy: BTreeSet<ColumnPath>,
+}
+
+/// Compares what was found of a column in `place` with the contract, without reading rows. `uuids` says that 16 bytes of fixed size in
+/// it are UUIDs.
 ///
 /// # Errors
 /// `Invalid`, naming the place, the column, the type found and the type promised.
-pub(super) fn check(place: &str, found: &Schema, column: &Column) -> Result<()> {
-    check_column(place, "", found.fields(), column)
+pub(super) fn compare(place: &str, found: &Schema, column: &Column, uuids: bool) -> Result<Found> {
+    let mut comparison = Comparison { place, uuids, found: Found::default() };
+    comparison.column(&[], &ColumnPath::root(column.name.clone()), found.fields(), column)?;
+    Ok(comparison.found)
 }
 
-fn check_column(place: &str, above: &str, found: &Fields, column: &Column) -> Result<()> {
-    let path = format!("{above}{}", column.physical_name);
-    let Some((_, field)) = found.find(&column.physical_name) else {
+struct Comparison<'a> {
+    place: &'a str,
+    uuids: bool,
+    found: Found,
+}
+
+impl Comparison<'_> {
+    fn column(&mut self, above: &[String], named: &ColumnPath, found: &Fields, column: &Column) -> Result<()> {
+        let path = [above, std::slice::from_ref(&column.physical_name)].concat();
+        let Some((_, field)) = found.find(&column.physical_name) else {
+            let why = self.missing(&path, found, &promised_type(column));
+            if column.required {
+                self.found.broken.get_or_insert(why.clone());
+            }
+            // A column that is not there is made by the engine itself, a field by the conversion.
+            self.found.converted |= !above.is_empty();
+            self.found.absent.insert(path, why);
+            return Ok(());
+        };
+        if let (DataType::Struct(inner), false) = (field.data_type(), column.fields.is_empty()) {
+            return column.fields.iter().try_for_each(|f| self.column(&path, &named.child(f.name.clone()), inner, f));
+        }
+        let (found, promised) = (field.data_type(), column.type_in_files());
+        let is_null = *found == DataType::Null;
+        let Some(fit) = fit(found, &promised, self.uuids).filter(|_| is_null || column.fields.is_empty()) else {
+            return Err(Diagnostic::error(
+                Kind::Invalid,
+                format!(
+                    "column `{}` of `{}` is {}, but the contract promises {}",
+                    path.join("."),
+                    self.place,
+                    type_name(found),
+                    type_name(&promised_type(column))
+                ),
+            )
+            .hint("correct the type in the contract, or write the file again"));
+        };
+        self.found.converted |= fit > Fit::Stock || is_null && promised.is_nested();
+        if fit == Fit::Lossy {
+            self.found.lossy.insert(named.clone());
+        }
+        let mut lacking = Vec::new();
+        note_lacking(&path, found, &promised, &mut lacking);
+        for path in lacking {
+            let why = self.missing(&path, &Fields::empty(), &promised);
+            self.found.absent.insert(path, why);
+        }
+        Ok(())
+    }
+
+    fn missing(&self, path: &[String], found: &Fields, promised: &DataType) -> Diagnostic {
         let names: Vec<&str> = found.iter().map(|f| f.name().as_str()).take(20).collect();
-        return Err(Diagnostic::error(
+        let (place, path) = (self.place, path.join("."));
+        Diagnostic::error(
             Kind::Invalid,
-            format!("`{place}` has no column `{path}`, promised as {}", type_name(&promised_type(column))),
+            format!("`{place}` has no column `{path}`, promised as {}", type_name(promised)),
         )
         .hint(format!("it has {}", quoted(&names)))
-        .hint("correct `physicalName` or `partitioned` of the column in the contract, or write the file again"));
-    };
-    match (field.data_type(), column.fields.is_empty()) {
-        (DataType::Struct(inner), false) => {
-            column.fields.iter().try_for_each(|f| check_column(place, &format!("{path}."), inner, f))
-        }
-        (found, true) if lossless(found, &column.data_type) => Ok(()),
-        (found, _) => Err(Diagnostic::error(
-            Kind::Invalid,
-            format!(
-                "column `{path}` of `{place}` is {}, but the contract promises {}",
-                type_name(found),
-                type_name(&promised_type(column))
-            ),
-        )
-        .hint("correct the type in the contract, or write the file again")),
+        .hint("correct `physicalName` or `partitioned` of the column in the contract, or write the file again")
     }
 }
 
@@ -75,109 +117,15 @@ fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether every value of `from` has one meaning as `to`.
-pub(super) fn lossless(from: &DataType, to: &DataType) -> bool {
-    use DataType as T;
-    if from == to || *from == T::Null {
-        return true;
-    }
-    if let T::Dictionary(_, values) = from {
-        return lossless(values, to);
-    }
-    match (from, to) {
-        (T::LargeUtf8 | T::Utf8View, T::Utf8) | (T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_), T::Binary) => {
-            true
-        }
-        (from, to) if from.is_integer() && to.is_integer() => integer_fits(from, to),
-        (from, T::Float64) if from.is_integer() => integer_bits(from) <= 32,
-        (from, T::Float32) if from.is_integer() => integer_bits(from) <= 16,
-        (from, T::Decimal128(precision, scale)) => match decimal(from) {
-            Some((p, s)) => *scale >= s && digits(*precision, *scale) >= digits(p, s),
-            None => false,
-        },
-        (T::Timestamp(_, from), T::Timestamp(TimeUnit::Microsecond, to)) => {
-            to.is_some() || from.as_deref().is_none_or(is_utc)
-        }
-        (T::Float16, T::Float32 | T::Float64)
-        | (T::Float32, T::Float64)
-        | (T::Time32(_) | T::Time64(_), T::Time64(TimeUnit::Microsecond)) => true,
-        (T::List(a) | T::LargeList(a) | T::FixedSizeList(a, _), T::List(b)) => lossless(a.data_type(), b.data_type()),
-        (T::Struct(a), T::Struct(b)) => {
-            b.iter().all(|field| a.find(field.name()).is_some_and(|(_, f)| lossless(f.data_type(), field.data_type())))
-        }
-        _ => false,
-    }
-}
-
-fn is_utc(zone: &str) -> bool {
-    matches!(zone, "UTC" | "utc" | "Z" | "+00:00" | "Etc/UTC")
-}
-
-fn integer_bits(t: &DataType) -> u8 {
-    match t {
-        DataType::Int8 | DataType::UInt8 => 8,
-        DataType::Int16 | DataType::UInt16 => 16,
-        DataType::Int32 | DataType::UInt32 => 32,
-        _ => 64,
-    }
-}
-
-fn integer_fits(from: &DataType, to: &DataType) -> bool {
-    match (from.is_signed_integer(), to.is_signed_integer()) {
-        (true, false) => false,
-        (false, true) => integer_bits(from) < integer_bits(to),
-        _ => integer_bits(from) <= integer_bits(to),
-    }
-}
-
-/// Precision and scale that hold every value of the type.
-fn decimal(t: &DataType) -> Option<(u8, i8)> {
-    match t {
-        DataType::Decimal32(p, s)
-        | DataType::Decimal64(p, s)
-        | DataType::Decimal128(p, s)
-        | DataType::Decimal256(p, s) => Some((*p, *s)),
-        DataType::Int8 | DataType::UInt8 => Some((3, 0)),
-        DataType::Int16 | DataType::UInt16 => Some((5, 0)),
-        DataType::Int32 | DataType::UInt32 => Some((10, 0)),
-        DataType::Int64 => Some((19, 0)),
-        DataType::UInt64 => Some((20, 0)),
-        _ => None,
-    }
-}
-
-fn digits(precision: u8, scale: i8) -> i16 {
-    i16::from(precision) - i16::from(scale)
-}
-
-/// How people call a type.
-pub(super) fn type_name(t: &DataType) -> String {
-    use DataType as T;
-    match t {
-        T::Utf8 | T::LargeUtf8 | T::Utf8View => "text".to_owned(),
-        T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => "bytes".to_owned(),
-        T::Boolean => "true or false".to_owned(),
-        t if t.is_signed_integer() => format!("a {}-bit integer", integer_bits(t)),
-        t if t.is_unsigned_integer() => format!("an unsigned {}-bit integer", integer_bits(t)),
-        T::Float16 => "a 16-bit float".to_owned(),
-        T::Float32 => "a 32-bit float".to_owned(),
-        T::Float64 => "a 64-bit float".to_owned(),
-        T::Decimal32(p, s) | T::Decimal64(p, s) | T::Decimal128(p, s) | T::Decimal256(p, s) => {
-            format!("decimal({p},{s})")
-        }
-        T::Date32 | T::Date64 => "a date".to_owned(),
-        T::Time32(_) | T::Time64(_) => "a time of day".to_owned(),
-        T::Timestamp(_, None) => "a timestamp without time zone".to_owned(),
-        T::Timestamp(_, Some(zone)) => format!("a timestamp in time zone {zone}"),
-        T::List(f) | T::LargeList(f) | T::FixedSizeList(f, _) => format!("a list of ({})", type_name(f.data_type())),
-        T::Struct(fields) => {
-            let fields: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type()))).collect();
-            format!("a struct of ({})", fields.join(", "))
-        }
-        T::Dictionary(_, values) => type_name(values),
-        T::Null => "always NULL".to_owned(),
-        other => other.to_string().to_lowercase(),
-    }
+/// What none of the files has, by what each of them lacks: a name that is written wrongly is not a column that came later.
+pub(super) fn nowhere<'a>(files: &[&'a BTreeMap<FilePath, Diagnostic>]) -> BTreeMap<&'a FilePath, &'a Diagnostic> {
+    let lacks = |file: &BTreeMap<FilePath, Diagnostic>, path: &FilePath| {
+        (1..=path.len()).filter_map(|length| path.get(..length)).any(|above| file.contains_key(above))
+    };
+    // Each path once, as the first file tells it.
+    let mut all: BTreeMap<_, _> = files.iter().rev().flat_map(|file| file.iter()).collect();
+    all.retain(|path, _| files.iter().all(|file| lacks(file, path)));
+    all
 }
 
 /// Columns that the files do not hold as promised, by the first of them that does not.
@@ -212,12 +160,14 @@ pub(super) fn some_readable<'a>(columns: impl IntoIterator<Item = &'a Column>, u
 }
 
 /// Projects `source` to the contract's columns, in their order, under their names, in their types, followed by markers. `markers` are
-/// those of readable columns, with their expressions; an unreadable column is NULL, and what policies read of it is marked.
+/// those of readable columns, with their expressions; an unreadable column is NULL, and what policies read of it is marked. `read` is
+/// what a column of the source says.
 pub(super) fn project(
     source: Arc<dyn TableSource>,
     columns: &[Column],
     markers: Vec<(ColumnPath, Expr)>,
     unreadable: Unreadable,
+    read: impl Fn(&str) -> Expr,
 ) -> datafusion::common::Result<Conformed> {
     let schema = source.schema();
     let mut output = Vec::new();
@@ -229,8 +179,7 @@ pub(super) fn project(
             continue;
         }
         let found = schema.field_with_name(&column.physical_name)?.data_type();
-        let value = Expr::Column(ColumnRef::from_name(&column.physical_name));
-        output.push(conformed(column, value, found)?.alias(column.name.as_str()));
+        output.push(conformed(column, read(&column.physical_name), found).alias(column.name.as_str()));
     }
     let mut drift = BTreeMap::new();
     for (path, expr) in markers.into_iter().chain(lost) {
@@ -253,25 +202,30 @@ pub(super) fn is_no_text(value: Expr) -> Expr {
 }
 
 /// The bare value where nothing is to be done, so that predicates still reach the files.
-fn conformed(column: &Column, value: Expr, found: &DataType) -> datafusion::common::Result<Expr> {
+fn conformed(column: &Column, value: Expr, found: &DataType) -> Expr {
     let promised = promised_type(column);
     if *found == promised {
-        return Ok(value);
+        return value;
     }
     // Bytes are read for a text only where one of them was none.
     if (found, &promised) == (&DataType::Binary, &DataType::Utf8) {
-        return Ok(try_cast(value, promised));
+        return try_cast(value, promised);
     }
-    let (DataType::Struct(fields), false) = (found, column.fields.is_empty()) else {
-        return Ok(cast(value, promised));
-    };
-    let mut arguments = Vec::new();
-    for field in &column.fields {
-        let inner = get_field(value.clone(), field.physical_name.as_str());
-        let found = fields.find(&field.physical_name).map_or(&DataType::Null, |(_, f)| f.data_type());
-        arguments.push(lit(field.name.as_str()));
-        arguments.push(conformed(field, inner, found)?);
+    let to = column.type_in_files();
+    if !promised.is_nested() && fit(found, &to, false) == Some(Fit::Stock) {
+        return cast(value, promised);
     }
-    let absent = lit(ScalarValue::try_from(&promised)?);
-    when(value.is_null(), absent).otherwise(cast(named_struct(arguments), promised))
+    Conversion::Values { to, shown: promised }.of(value)
+}
+
+/// The marker of a leaf of a column, in rows in which its values have no meaning as promised.
+pub(super) fn lost(column: &Column, leaf: &ColumnPath) -> Conversion {
+    let mut path = Vec::new();
+    let mut fields = &column.fields;
+    for segment in leaf.segments().iter().skip(1) {
+        let Some(field) = fields.iter().find(|field| field.name == *segment) else { break };
+        path.push(field.physical_name.clone());
+        fields = &field.fields;
+    }
+    Conversion::Lost { to: column.type_in_files(), path }
 }

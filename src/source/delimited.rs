@@ -160,7 +160,9 @@ impl CsvRecords {
             node.put(match field.map(std::str::from_utf8) {
                 Some(Ok("")) if !node.is_text() => Cell::Null,
                 Some(Ok(text)) => Cell::Text(text),
-                Some(Err(_)) | None => Cell::Bad,
+                Some(Err(_)) => Cell::Bad,
+                // The file has no such column.
+                None => Cell::Null,
             });
         });
     }

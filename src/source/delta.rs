@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::provider_as_source;
+use datafusion::functions::core::expr_fn::nullif;
+use datafusion::logical_expr::{cast, lit};
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
@@ -12,7 +15,9 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::conform::{self, Conformed, Unreadable};
+use super::features;
 use super::filtered::Filtered;
+use super::fit::{Fit, fit};
 use super::location::Place;
 use super::pinned::Pins;
 use super::watched::is_silent;
@@ -30,7 +35,10 @@ pub(super) async fn open(
     let known = load(place, known).await?;
     let table = &known.table;
     let failed = |error: &dyn std::fmt::Display| broken(place, &error.to_string());
-    let provider = table.table_provider().with_session(Arc::new(session.state().clone()));
+    let mut provider = table.table_provider().with_session(Arc::new(session.state().clone()));
+    if let Some(snapshot) = features::without_harmless(table).await.map_err(|error| explain(place, &error))? {
+        provider = provider.with_snapshot(snapshot);
+    }
     let provider = provider.await.map_err(|error| match &error {
         DataFusionError::External(inner) => match inner.downcast_ref::<DeltaTableError>() {
             Some(inner) => explain(place, inner),
@@ -39,16 +47,36 @@ pub(super) async fn open(
         _ => failed(&error),
     })?;
     let mut unreadable = Unreadable::new();
+    let mut markers = Vec::new();
     for column in &dataset.columns {
-        if let Err(why) = conform::check(&place.relative(&place.folder), &provider.schema(), column) {
-            unreadable.insert(column.name.clone(), why);
+        // The log says what its files have: a column that it does not know is in none.
+        let found = conform::compare(&place.relative(&place.folder), &provider.schema(), column, false);
+        match found.and_then(|found| found.absent.into_values().next().map_or(Ok(found.lossy), Err)) {
+            Ok(lossy) => {
+                let lost = |path: &_| conform::lost(column, path).of(conform::source_column(&column.physical_name));
+                let lost = lossy.into_iter().map(|path| (lost(&path), path));
+                markers.extend(lost.map(|(marker, path)| (path, marker)));
+            }
+            Err(why) => {
+                unreadable.insert(column.name.clone(), why);
+            }
         }
     }
     conform::some_readable(&dataset.columns, &unreadable)?;
     let pins = Arc::clone(&known.pins);
     let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local");
     let source = provider_as_source(Arc::new(filtered));
-    let conformed = conform::project(source, &dataset.columns, Vec::new(), unreadable);
+    let emptied = known.emptied();
+    let types = source.schema();
+    let is_emptied = |column: &str| {
+        let found = types.field_with_name(column).map(|field| fit(field.data_type(), &DataType::Utf8, false));
+        matches!(found, Ok(Some(Fit::Stock))) && emptied.iter().any(|name| name == column)
+    };
+    let read = |column: &str| {
+        let value = conform::source_column(column);
+        if is_emptied(column) { nullif(cast(value, DataType::Utf8), lit("")) } else { value }
+    };
+    let conformed = conform::project(source, &dataset.columns, markers, unreadable, read);
     Ok((conformed.map_err(|error| failed(&error))?, known))
 }
 
@@ -132,6 +160,15 @@ impl Known {
     fn partitions(&self) -> Vec<String> {
         let snapshot = self.table.snapshot();
         snapshot.map(|snapshot| snapshot.metadata().partition_columns().to_vec()).unwrap_or_default()
+    }
+
+    /// Partition columns, if some file has an empty value of one. In a log it stands for NULL, which the reader takes for a text.
+    fn emptied(&self) -> Vec<String> {
+        let Ok(snapshot) = self.table.snapshot() else { return Vec::new() };
+        let is_empty = |value: &Option<String>| value.as_deref() == Some("");
+        let files = snapshot.log_data();
+        let emptied = files.iter().any(|file| file.partition_values_map().values().any(is_empty));
+        if emptied { self.partitions() } else { Vec::new() }
     }
 
     /// What [`is_newest`] compares with; none where the commit's file was gone when it was loaded.

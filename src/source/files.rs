@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::conform::type_name;
+use super::fit::type_name;
 use super::location::Place;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -165,12 +165,14 @@ fn percent(text: &str) -> Option<String> {
 /// How one format reads a choice of files.
 #[async_trait::async_trait]
 pub(super) trait Read: Send + Sync + fmt::Debug {
-    /// `projection` counts columns of the table: those of the files, then the partition columns.
+    /// `projection` counts columns of the table: those of the files, then the partition columns. `filters` may serve to skip what
+    /// they are not TRUE for; they are applied above.
     async fn read(
         &self,
         state: &dyn Session,
         files: Vec<DataFile>,
         projection: Option<&Vec<usize>>,
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>>;
 }
@@ -276,7 +278,7 @@ impl TableProvider for FileTable {
         }
         // The limit counts rows after filters; those the files cannot promise are applied above.
         let limit = limit.filter(|_| filters.iter().all(|f| self.is_about_partitions(f)));
-        self.reader.read(state, files, projection, limit).await
+        self.reader.read(state, files, projection, filters, limit).await
     }
 }
 

@@ -93,6 +93,21 @@ fn uncounted(file: &PartitionedFile) -> PartitionedFile {
     PartitionedFile { statistics, ..file.clone() }
 }
 
+/// Logs hold the beginnings of long texts as their largest ones; Spark cuts after as many characters.
+const CUT: usize = 32;
+
+/// True for a condition on a text that is as long as what logs hold, or longer: the largest text of a file may look smaller than it.
+fn names_long_text(filter: &Expr) -> bool {
+    let found = filter.exists(|part| {
+        let text = match part {
+            Expr::Literal(value, _) => value.try_as_str().flatten(),
+            _ => None,
+        };
+        Ok(text.is_some_and(|text| text.chars().count() >= CUT))
+    });
+    found.unwrap_or(true)
+}
+
 fn width(field: &Field) -> usize {
     field.data_type().primitive_width().unwrap_or(usize::MAX)
 }
@@ -121,7 +136,8 @@ impl TableProvider for Filtered {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, counts) = self.columns(projection);
-        let plan = self.table.scan(state, columns.as_ref(), filters, limit).await?;
+        let skipping: Vec<Expr> = filters.iter().filter(|filter| !names_long_text(filter)).cloned().collect();
+        let plan = self.table.scan(state, columns.as_ref(), &skipping, limit).await?;
         let plan = self.pinned(plan, state)?;
         if !counts {
             return Ok(plan);

@@ -1,10 +1,11 @@
 //! Parquet files, in hive folders or not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::catalog::Session;
+use datafusion::common::DFSchema;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -13,17 +14,19 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
-use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit, Type as Physical};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
-use super::adapt::{Marked, TotalAdapters};
-use super::conform::{self, Conformed, Unreadable};
+use super::adapt::{Marker, TotalAdapters};
+use super::conform::{self, Conformed, FilePath, Unreadable};
 use super::decoded::{self, RowBytes};
 use super::files::{self, DataFile, FileTable, Read};
 use super::footer;
@@ -53,15 +56,23 @@ pub(super) struct Checked {
 type Files = HashMap<Path, (ObjectMeta, Footer)>;
 
 /// What the footer of one file says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Footer {
     rows: u64,
     /// How wide rows become when they are decoded.
     widths: Arc<RowBytes>,
     /// Columns that are not as promised.
     faults: Unreadable,
-    /// Columns of times of which some may have no microseconds, as the file calls them.
-    coarse: BTreeSet<String>,
+    /// What it lacks.
+    absent: BTreeMap<FilePath, Diagnostic>,
+    /// Columns that it lacks though the contract requires them.
+    broken: Unreadable,
+    /// Columns that only a conversion of ours makes what is promised, as the file calls them.
+    converted: BTreeSet<String>,
+    /// Texts that stand in it as bytes, as it calls them.
+    bytes: BTreeSet<String>,
+    /// Leaves of which some values may have no meaning as promised.
+    lossy: BTreeSet<ColumnPath>,
 }
 
 impl Checked {
@@ -108,31 +119,41 @@ pub(super) async fn open(
     let files = check(place, dataset, session, &store, &found, &checked.files).await;
     let files = files.map_err(|why| pins.stale_or(why))?;
     let checked = Checked { files, pins };
-    let mut unreadable = Unreadable::new();
-    let mut coarse = BTreeSet::new();
-    for (_, footer) in found.iter().filter_map(|file| checked.files.get(&file.meta.location)) {
-        coarse.extend(footer.coarse.iter().cloned());
-        for (name, why) in &footer.faults {
-            unreadable.entry(name.clone()).or_insert_with(|| why.clone());
-        }
-    }
-    conform::some_readable(dataset.columns.iter().filter(|c| c.partition_key.is_none()), &unreadable)?;
-    let is_text = |column: &Column| careful && column.data_type == DataType::Utf8;
-    let promised = |column: &Column| if is_text(column) { DataType::Binary } else { conform::source_type(column) };
+    let footers: Vec<&Footer> =
+        found.iter().filter_map(|file| checked.files.get(&file.meta.location)).map(|(_, footer)| footer).collect();
+    let Summary { unreadable, broken, converted, bytes, lossy, evolved } = Summary::of(&footers, dataset);
+    let mut unshown = broken;
+    unshown.extend(unreadable.clone());
+    conform::some_readable(dataset.columns.iter().filter(|c| c.partition_key.is_none()), &unshown)?;
+    // The reader would hand up bytes as text where the table says text, without a look at what they are.
+    let is_text = |column: &Column| {
+        let is_bytes = careful && !converted.contains(&column.physical_name) || bytes.contains(&column.physical_name);
+        is_bytes && column.data_type == DataType::Utf8
+    };
+    let promised = |column: &Column| if is_text(column) { DataType::Binary } else { column.type_in_files() };
     let mut fields: Vec<FieldRef> = files::file_schema(dataset, promised).fields().to_vec();
     let (mut markers, mut marked) = (Vec::new(), HashMap::new());
     let whole = dataset.columns.iter().filter(|c| c.partition_key.is_none() && !unreadable.contains_key(&c.name));
     for column in whole {
-        let path = ColumnPath::root(column.name.clone());
-        if coarse.contains(&column.physical_name) {
+        if is_text(column) {
+            let path = ColumnPath::root(column.name.clone());
+            markers.push((path, conform::is_no_text(conform::source_column(&column.physical_name))));
+            continue;
+        }
+        // A text that is read as bytes may be none.
+        let bytes = careful && column.data_type == DataType::Utf8;
+        for (path, _) in column.leaves().into_iter().filter(|(path, _)| bytes || lossy.contains(path)) {
             let name = conform::marker(&path);
             fields.push(Arc::new(Field::new(&name, DataType::Boolean, true)));
+            marked.insert(
+                name.clone(),
+                Marker { column: column.physical_name.clone(), lost: conform::lost(column, &path) },
+            );
             markers.push((path, conform::source_column(&name)));
-            marked.insert(name, column.physical_name.clone());
-        } else if is_text(column) {
-            markers.push((path, conform::is_no_text(conform::source_column(&column.physical_name))));
         }
     }
+    let adapters = (evolved || !converted.is_empty() || !marked.is_empty())
+        .then(|| Arc::new(TotalAdapters { converted: converted.clone(), marked }));
     let columns = Arc::new(Schema::new(fields));
     let reader = Reader {
         url: ObjectStoreUrl::parse(place.placement.url.as_str().trim_end_matches('/')).map_err(|e| internal(&e))?,
@@ -144,11 +165,13 @@ pub(super) async fn open(
         widths: columns.fields().iter().map(|column| checked.row_bytes(column.name())).collect(),
         is_local,
         pins: Arc::clone(&checked.pins),
-        marked: Arc::new(marked),
+        adapters,
     };
     let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(found, &columns, &partitions, Arc::new(reader)));
-    let conformed = conform::project(provider_as_source(table), &dataset.columns, markers, unreadable);
-    Ok((conformed.map_err(|e| internal(&e))?, checked))
+    let conformed =
+        conform::project(provider_as_source(table), &dataset.columns, markers, unreadable, conform::source_column);
+    // Policies read of a required column what the files that have it hold; in the others its promise is broken.
+    Ok((Conformed { unreadable: unshown, ..conformed.map_err(|e| internal(&e))? }, checked))
 }
 
 fn internal(error: &datafusion::error::DataFusionError) -> Diagnostic {
@@ -188,69 +211,159 @@ async fn check(
                     .hint("the file is cut off or damaged; write it again")
             };
             let schema = footer.fetch_schema().await.map_err(|e| broken(&e))?;
-            let mut faults = Unreadable::new();
-            for column in columns {
-                if let Err(why) = conform::check(&name, &schema, column) {
-                    faults.insert(column.name.clone(), why);
-                }
-            }
             let metadata = footer.fetch_metadata().await.map_err(|e| broken(&e))?;
             footer::check(&metadata, file.meta.size).map_err(|why| {
                 Diagnostic::error(Kind::Invalid, format!("`{name}` cannot be read as Parquet: {why}"))
                     .hint("its footer is damaged; write it again")
             })?;
-            let coarse = coarse_times(&name, &metadata, columns, &mut faults);
             let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
             let widths = Arc::new(decoded::row_bytes(&metadata, batch));
-            Ok((file.meta.location.clone(), (file.meta.clone(), Footer { rows, widths, faults, coarse })))
+            let compared = compare(&name, &schema, &metadata, columns);
+            Ok((file.meta.location.clone(), (file.meta.clone(), Footer { rows, widths, ..compared })))
         }
     });
     footers.buffered(FETCHES).try_collect().await
 }
 
-/// Milliseconds become microseconds as a file is read, below any policy. Columns in which, for all that the statistics say, one may
-/// have no microseconds are read with a marker; inside of a struct or list there is none, and the column is unreadable.
-fn coarse_times(
-    name: &str,
-    metadata: &ParquetMetaData,
-    columns: &[&Column],
-    faults: &mut Unreadable,
-) -> BTreeSet<String> {
-    let mut coarse = BTreeSet::new();
-    let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-    for chunk in chunks.filter(|chunk| is_millis(chunk) && !fits(chunk)) {
-        let path = chunk.column_descr().path().parts();
-        for column in columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
-            if path.len() == 1 {
-                coarse.insert(column.physical_name.clone());
-                continue;
+/// What a file holds against the contract, by its schema and its statistics.
+fn compare(name: &str, schema: &Schema, metadata: &ParquetMetaData, columns: &[&Column]) -> Footer {
+    let mut compared = Footer::default();
+    for column in columns {
+        match conform::compare(name, schema, column, has_only_uuids(metadata, column)) {
+            Ok(found) => {
+                if is_text_in_bytes(schema, column) {
+                    compared.bytes.insert(column.physical_name.clone());
+                    continue;
+                }
+                compared.absent.extend(found.absent);
+                compared.broken.extend(found.broken.map(|why| (column.name.clone(), why)));
+                compared.lossy.extend(found.lossy);
+                if found.converted {
+                    compared.converted.insert(column.physical_name.clone());
+                }
             }
-            let what = format!("column `{}` of `{name}` can hold times beyond what microseconds reach", path.join("."));
-            let why = Diagnostic::error(Kind::Invalid, what);
-            faults.entry(column.name.clone()).or_insert(why.hint("write the file again with microseconds, or with statistics that show that all times are between the years -290308 and 294247"));
+            Err(why) => {
+                compared.faults.insert(column.name.clone(), why);
+            }
         }
     }
-    coarse
+    for chunk in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+        let unit = time_unit(chunk);
+        let path = chunk.column_descr().path().parts();
+        // Milliseconds may have no microseconds; nanoseconds before 1970 are cut down, which the engine's cast does not do.
+        let (is_lossy, is_early) = match unit {
+            Some(ParquetUnit::MILLIS) => (!lies_between(chunk, -i64::MAX / 1_000, i64::MAX / 1_000), false),
+            Some(ParquetUnit::NANOS) => (false, !lies_between(chunk, 0, i64::MAX)),
+            _ => (false, false),
+        };
+        for column in columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
+            if is_lossy || is_early {
+                compared.converted.insert(column.physical_name.clone());
+            }
+            if is_lossy {
+                compared.lossy.insert(leaf_at(column, path));
+            }
+        }
+    }
+    compared
 }
 
-fn is_millis(chunk: &ColumnChunkMetaData) -> bool {
+/// True for a column that is promised as text, and that a file holds without the annotation that it is.
+fn is_text_in_bytes(schema: &Schema, column: &Column) -> bool {
+    let found = schema.field_with_name(&column.physical_name).map(Field::data_type);
+    column.data_type == DataType::Utf8
+        && matches!(found, Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView))
+}
+
+/// The leaf of a column in which a path of a file ends.
+fn leaf_at(column: &Column, path: &[String]) -> ColumnPath {
+    let (mut leaf, mut fields) = (ColumnPath::root(column.name.clone()), &column.fields);
+    for part in path.iter().skip(1) {
+        let Some(field) = fields.iter().find(|field| field.physical_name == *part) else { break };
+        leaf = leaf.child(field.name.clone());
+        fields = &field.fields;
+    }
+    leaf
+}
+
+/// True where all that a column holds in sixteen bytes of fixed size are UUIDs.
+fn has_only_uuids(metadata: &ParquetMetaData, column: &Column) -> bool {
+    let leaves = metadata.file_metadata().schema_descr().columns().iter();
+    let mut sixteen = leaves.filter(|leaf| {
+        leaf.path().parts().first() == Some(&column.physical_name)
+            && leaf.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY
+            && leaf.type_length() == 16
+    });
+    sixteen.all(|leaf| matches!(leaf.logical_type_ref(), Some(LogicalType::Uuid | LogicalType::Decimal(_))))
+}
+
+/// The unit of a timestamp.
+fn time_unit(chunk: &ColumnChunkMetaData) -> Option<ParquetUnit> {
     let described = chunk.column_descr();
-    described.converted_type() == ConvertedType::TIMESTAMP_MILLIS
-        || matches!(
-            described.logical_type_ref(),
-            Some(LogicalType::Timestamp(kind)) if kind.unit == ParquetUnit::MILLIS
-        )
+    match described.logical_type_ref() {
+        Some(LogicalType::Timestamp(kind)) => Some(kind.unit),
+        _ if described.converted_type() == ConvertedType::TIMESTAMP_MILLIS => Some(ParquetUnit::MILLIS),
+        _ => None,
+    }
 }
 
-/// Whether the statistics show that each time has microseconds.
-fn fits(chunk: &ColumnChunkMetaData) -> bool {
-    const LARGEST: i64 = i64::MAX / 1_000;
+/// Whether the statistics show that each value does.
+fn lies_between(chunk: &ColumnChunkMetaData, least: i64, most: i64) -> bool {
     match chunk.statistics() {
         Some(Statistics::Int64(known)) => match (known.min_opt(), known.max_opt()) {
-            (Some(min), Some(max)) => *min >= -LARGEST && *max <= LARGEST,
+            (Some(min), Some(max)) => *min >= least && *max <= most,
             _ => known.null_count_opt() == u64::try_from(chunk.num_values()).ok(),
         },
         _ => chunk.num_values() == 0,
+    }
+}
+
+/// What the footers of all files say together.
+struct Summary {
+    unreadable: Unreadable,
+    broken: Unreadable,
+    converted: BTreeSet<String>,
+    bytes: BTreeSet<String>,
+    lossy: BTreeSet<ColumnPath>,
+    /// Some file lacks a column that others have.
+    evolved: bool,
+}
+
+impl Summary {
+    fn of(footers: &[&Footer], dataset: &Dataset) -> Self {
+        let mut summary = Self {
+            unreadable: Unreadable::new(),
+            broken: Unreadable::new(),
+            converted: BTreeSet::new(),
+            bytes: BTreeSet::new(),
+            lossy: BTreeSet::new(),
+            evolved: footers.iter().any(|footer| !footer.absent.is_empty()),
+        };
+        for footer in footers {
+            summary.converted.extend(footer.converted.iter().cloned());
+            summary.bytes.extend(footer.bytes.iter().cloned());
+            summary.lossy.extend(footer.lossy.iter().cloned());
+            let gathered = [(&mut summary.unreadable, &footer.faults), (&mut summary.broken, &footer.broken)];
+            for (all, of_file) in gathered {
+                for (name, why) in of_file {
+                    all.entry(name.clone()).or_insert_with(|| why.clone());
+                }
+            }
+        }
+        for column in dataset.columns.iter().filter(|column| summary.bytes.contains(&column.physical_name)) {
+            if summary.converted.contains(&column.physical_name) {
+                let what = format!("column `{}` is a UUID in one file and bytes in another", column.physical_name);
+                let why = Diagnostic::error(Kind::Invalid, what).hint("write the files again with one type");
+                summary.unreadable.entry(column.name.clone()).or_insert(why);
+            }
+        }
+        let absent: Vec<_> = footers.iter().map(|footer| &footer.absent).collect();
+        for (path, why) in conform::nowhere(&absent) {
+            for column in dataset.columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
+                summary.unreadable.entry(column.name.clone()).or_insert_with(|| why.clone());
+            }
+        }
+        summary
     }
 }
 
@@ -262,7 +375,8 @@ struct Reader {
     widths: Vec<u64>,
     is_local: bool,
     pins: Arc<Pins>,
-    marked: Marked,
+    /// Where the engine's own do not do.
+    adapters: Option<Arc<TotalAdapters>>,
 }
 
 impl Reader {
@@ -276,6 +390,18 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// What a reader with adapters of its own skips row groups by. The engine hands it no conditions, since it would take its word
+    /// that they are applied (`engine::pushdown`).
+    fn skips(&self, state: &dyn Session, filters: &[Expr]) -> PlanResult<Option<Arc<dyn PhysicalExpr>>> {
+        let Some(filter) = self.adapters.as_ref().and_then(|_| conjunction(filters.iter().cloned())) else {
+            return Ok(None);
+        };
+        let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
+        state.create_physical_expr(filter, &schema).map(Some)
+    }
+}
+
 #[async_trait::async_trait]
 impl Read for Reader {
     async fn read(
@@ -283,6 +409,7 @@ impl Read for Reader {
         state: &dyn Session,
         files: Vec<DataFile>,
         projection: Option<&Vec<usize>>,
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let runtime = state.runtime_env();
@@ -293,8 +420,11 @@ impl Read for Reader {
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(state.default_table_options().parquet)
             .with_parquet_file_reader_factory(Arc::new(readers));
-        // The engine applies whole-column conditions in a reader without adapters of its own only (`engine::pushdown`).
-        let adapters = (!self.marked.is_empty()).then(|| Arc::new(TotalAdapters(Arc::clone(&self.marked))) as _);
+        let adapters = self.adapters.as_ref().map(|adapters| Arc::clone(adapters) as _);
+        let source = match self.skips(state, filters)? {
+            Some(predicate) => source.with_predicate(predicate).with_pushdown_filters(false),
+            None => source,
+        };
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::new(source))
             .with_file_groups(groups.into_iter().map(group).collect())
             .with_projection_indices(projection.cloned())?

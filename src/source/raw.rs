@@ -8,6 +8,7 @@ use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
 use super::pinned::Pins;
+use super::sources::State;
 
 use crate::diagnostic::{Diagnostic, Result};
 use crate::engine::PrivateSession;
@@ -20,6 +21,11 @@ pub trait Open: Send + Sync + fmt::Debug {
     /// # Errors
     /// Any kind; the message names files and columns and is for the owner's log, never for a caller.
     async fn open(&self, entry: &TableEntry) -> Result<Arc<RawTable>>;
+
+    /// What the last look found; nothing is opened.
+    fn state(&self, _: &TableEntry) -> State {
+        State::Declared
+    }
 }
 
 /// A dataset conformed to its contract: the plan's output has the contract's columns in order, by name and type, all nullable,

@@ -271,7 +271,7 @@ impl Looker {
 
     async fn look(&self, entry: &TableEntry, memory: Memory) -> Result<(Arc<RawTable>, Place, Memory)> {
         let contract = &entry.product.contract;
-        let dataset = entry.dataset();
+        let dataset = &*entry.dataset().served();
         let place = Place::resolve(&self.stores, entry)?;
         let session = self.session(&contract.domain, &place.placement)?;
         let (opened, memory) = match contract.server.format {
@@ -311,6 +311,10 @@ fn text_format(entry: &TableEntry) -> Option<TextFormat> {
 
 #[async_trait::async_trait]
 impl Open for Sources {
+    fn state(&self, entry: &TableEntry) -> State {
+        Self::state(self, entry)
+    }
+
     async fn open(&self, entry: &TableEntry) -> Result<Arc<RawTable>> {
         let slot = self.slot(entry);
         let came = Instant::now();

@@ -134,7 +134,7 @@ impl Stores {
             Location::S3 { .. } => (stores.and_then(|s| s.s3.as_ref()), "s3", "S3"),
         };
         let slot = slot.ok_or_else(|| {
-            Diagnostic::error(Kind::Invalid, format!("domain `{domain}` has no {what} storage"))
+            Diagnostic::error(Kind::Unavailable, format!("domain `{domain}` has no {what} storage"))
                 .hint(format!("the operator gives it one with `storage.domains.{domain}.{key}` in the configuration"))
         })?;
         if let Some(made) = slot.made.get() {

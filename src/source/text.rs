@@ -3,7 +3,7 @@
 //! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here nothing in a file can fail a
 //! query: a broken record is a row of NULLs whose markers are all TRUE.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as PlanResult;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -30,6 +31,7 @@ use super::characters;
 use super::conform::{self, Conformed, Unreadable};
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
+use super::fit::type_name;
 use super::json::JsonRecords;
 use super::location::Place;
 use super::pinned::{PinnedStore, Pins};
@@ -86,12 +88,11 @@ pub(super) async fn open(
 ) -> Result<(Conformed, Known)> {
     let partitions = files::partition_columns(dataset);
     let columns: Vec<Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).cloned().collect();
-    columns.iter().try_for_each(|column| readable(column, format))?;
     let endings = format.endings();
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let found = files::list(place, &endings, &partitions).await?;
     let pins = Pins::of(&found);
-    let (headers, unreadable) = match format {
+    let (headers, unreadable, nowhere) = match format {
         TextFormat::Csv => {
             let store = pinned(Arc::clone(&place.placement.store), &pins, &place.placement.url);
             let headers = if layout.header {
@@ -100,20 +101,24 @@ pub(super) async fn open(
             } else {
                 let names: Vec<String> = columns.iter().map(|column| column.physical_name.clone()).collect();
                 let names = Arc::new(names);
-                let named = |file: &DataFile| (file.meta.location.clone(), (file.meta.clone(), Arc::clone(&names)));
-                found.iter().map(named).collect()
+                let header = |file: &DataFile| (file.meta.location.clone(), (file.meta.clone(), Arc::clone(&names)));
+                found.iter().map(header).collect()
             };
-            let unreadable = absent(place, &columns, &found, &headers);
-            (headers, unreadable)
+            let (mut unreadable, mut nowhere) = absent(place, &columns, &found, &headers);
+            for column in columns.iter().filter(|column| column.data_type.is_nested()) {
+                unreadable.insert(column.name.clone(), unheld(column));
+                nowhere.insert(column.name.clone(), unheld(column));
+            }
+            (headers, unreadable, nowhere)
         }
-        TextFormat::Json => (Headers::new(), Unreadable::new()),
+        TextFormat::Json => (Headers::new(), Unreadable::new(), Unreadable::new()),
     };
     conform::some_readable(&columns, &unreadable)?;
     // In the order of the leaves, which the cells share.
     let leaves: Vec<ColumnPath> = columns.iter().flat_map(Column::leaves).map(|(path, _)| path).collect();
     let markers: Vec<String> = leaves.iter().map(conform::marker).collect();
     let mut fields: Vec<Field> =
-        columns.iter().map(|c| Field::new(&c.physical_name, conform::source_type(c), true)).collect();
+        columns.iter().map(|c| Field::new(&c.physical_name, c.type_in_files(), true)).collect();
     fields.extend(markers.iter().map(|name| Field::new(name, DataType::Boolean, false)));
     let schema = Arc::new(Schema::new(fields));
     let shape = Arc::new(Shape {
@@ -130,30 +135,26 @@ pub(super) async fn open(
     let reader =
         Reader { url, shape, schema: Arc::clone(&schema), partitions: partition_fields, pins: Arc::clone(&pins) };
     let table = Arc::new(FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader)));
-    let markers = leaves.into_iter().zip(&markers).map(|(path, name)| (path, conform::source_column(name))).collect();
+    let held =
+        leaves.into_iter().zip(&markers).filter(|(path, _)| !path.segments().iter().any(|s| nowhere.contains_key(s)));
+    let markers = held.map(|(path, name)| (path, conform::source_column(name))).collect();
     let source = provider_as_source(table);
-    let conformed = conform::project(source, &dataset.columns, markers, Unreadable::new()).map_err(|e| internal(&e))?;
-    // A file without the column marks its own rows; the others are read.
+    // Policies read of a column what the files that have it hold.
+    let conformed = conform::project(source, &dataset.columns, markers, nowhere, conform::source_column)
+        .map_err(|e| internal(&e))?;
     Ok((Conformed { unreadable, ..conformed }, Known { headers, files: found, pins }))
 }
 
-fn readable(column: &Column, format: TextFormat) -> Result<()> {
-    let fits = match (&column.data_type, format) {
-        (_, TextFormat::Json) => true,
-        (t, TextFormat::Csv) => column.fields.is_empty() && !t.is_nested(),
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
+fn unheld(column: &Column) -> Diagnostic {
+    Diagnostic::error(
         Kind::Invalid,
         format!(
             "column `{}` is promised as {}, which a CSV file cannot hold",
             column.name,
-            conform::type_name(&column.data_type)
+            type_name(&column.data_type)
         ),
     )
-    .hint("publish the product as Parquet, Delta or JSON lines"))
+    .hint("publish the product as Parquet, Delta or JSON lines")
 }
 
 fn pinned(store: Arc<dyn ObjectStore>, pins: &Arc<Pins>, url: &Url) -> Arc<dyn ObjectStore> {
@@ -181,20 +182,32 @@ async fn headers(
     headers.buffered(8).try_collect().await
 }
 
-/// Columns that some file has not, by the first of the files.
-fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Headers) -> Unreadable {
-    let mut unreadable = Unreadable::new();
+/// Columns that are not shown because some file lacks them, by the first of the files: required ones, and those that no file has. The
+/// latter once more.
+fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Headers) -> (Unreadable, Unreadable) {
+    let (mut required, mut lacking) = (Unreadable::new(), Vec::new());
     for (key, (_, names)) in found.iter().filter_map(|file| headers.get_key_value(&file.meta.location)) {
         let fields = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>();
         let (name, found) = (place.relative(key), Schema::new(fields));
+        let mut lacks = BTreeMap::new();
         for column in columns {
-            let text = Column { data_type: DataType::Utf8, ..column.clone() };
-            if let Err(why) = conform::check(&name, &found, &text) {
-                unreadable.entry(column.name.clone()).or_insert(why);
+            let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
+            let compared = conform::compare(&name, &found, &text, false).unwrap_or_default();
+            if let Some(why) = compared.broken {
+                required.entry(column.name.clone()).or_insert(why);
             }
+            lacks.extend(compared.absent);
         }
+        lacking.push(lacks);
     }
-    unreadable
+    let nowhere = conform::nowhere(&lacking.iter().collect::<Vec<_>>());
+    let nowhere = columns.iter().filter_map(|column| {
+        let why = nowhere.iter().find(|(path, _)| path.first() == Some(&column.physical_name))?.1;
+        Some((column.name.clone(), (*why).clone()))
+    });
+    let nowhere: Unreadable = nowhere.collect();
+    required.extend(nowhere.clone());
+    (required, nowhere)
 }
 
 /// The file under a key, as UTF-8.
@@ -291,6 +304,7 @@ impl Read for Reader {
         state: &dyn Session,
         files: Vec<DataFile>,
         projection: Option<&Vec<usize>>,
+        _: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let fields: Vec<Field> =

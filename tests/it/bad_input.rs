@@ -163,7 +163,15 @@ async fn broken_storage_is_told_without_its_place() {
         let stores: BTreeMap<String, Arc<dyn ObjectStore>> = [("sales".to_owned(), Arc::new(store) as _)].into();
         let mesh = Mesh::over(&fixture, stores);
         let answer = mesh.answer("ana", "SELECT * FROM sales.orders").await;
-        assert!(answer.starts_with("Internal") || answer.starts_with("Unavailable"), "{name}: {answer}");
+        let kind =
+            if name == "missing" { "Unavailable" } else { "Broken: the product's data is not what its contract" };
+        assert!(answer.starts_with(kind) && answer.contains("`sales.orders`"), "{name}: {answer}");
+        if name != "missing" {
+            assert!(
+                answer.ends_with("give the id to sales-team (#sales): the detail is in the gateway's log"),
+                "{answer}"
+            );
+        }
         assert!(!answer.contains("orders.parquet"), "{name} tells a path: {answer}");
         check(&mesh, "ana", "SELECT 1 AS one", "one Int64\n1").await;
     }

@@ -27,6 +27,7 @@ mod demo;
 mod dialect;
 mod discover;
 mod ending;
+mod evolved;
 mod exits;
 mod explain;
 mod flights;

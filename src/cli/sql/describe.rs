@@ -84,8 +84,7 @@ fn columns(table: &Table) -> Grid {
     grid(&["column", "type", "null", "remarks"], rows)
 }
 
-const PRODUCTS: &str =
-    "SELECT domain, product, version, status, owner, support, purpose FROM meshgate.products ORDER BY domain, product";
+const PRODUCTS: &str = "SELECT domain, product, version, status, data, owner, support, purpose FROM meshgate.products ORDER BY domain, product";
 
 /// The products with what their contracts say about them; `None` from a server that has no such table.
 pub(super) async fn products(session: &mut Session) -> Result<Option<Grid>> {

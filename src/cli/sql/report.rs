@@ -35,6 +35,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Exhausted => "limit reached",
         Kind::Stale => "changed meanwhile",
         Kind::Unsupported => "not offered",
+        Kind::Broken => "broken data",
         Kind::Unavailable => "not reachable",
         Kind::Deadline => "took too long",
         Kind::Cancelled => "cancelled",

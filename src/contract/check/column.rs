@@ -11,7 +11,8 @@ use crate::contract::document::type_options;
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::Column;
 use crate::contract::shape::{Expect, Findings, quote, walk};
-use crate::contract::types::{Declared, Fault, scalar};
+use crate::contract::types::{Declared, Fault, Refusal, element_of, scalar};
+use crate::diagnostic::{Diagnostic, Kind};
 use crate::name::{Classification, Tag};
 
 /// Columns in the order of the document; one that has an error is left out.
@@ -61,17 +62,18 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
     let element = property.get("items").and_then(|items| element(items, own, findings));
     let quality = quality::check(property, quality::Of::Property, words, findings);
     let (data_type, fields) = data_type(property, fields, element.as_ref(), findings)?;
+    let list_in_files = element.as_ref().map(|element| list_of(&element.in_files)).filter(|found| *found != data_type);
     // Policy decides a list as one cell, so it is as sensitive as the most sensitive of its parts.
     if let Some(element) = element {
         (tags, class) = most_sensitive(tags, class, &element, inherited);
     }
     if property.flag("partitioned")
-        && (data_type.is_nested() || matches!(data_type, DataType::Binary))
+        && (data_type.is_nested() || matches!(data_type, DataType::Binary | DataType::Null))
         && let Some(entry) = property.entry("partitioned")
     {
         findings.error(
             entry.at,
-            "a struct, list or binary column cannot be a partition column",
+            "a struct, list or binary column, or one of an unknown type, cannot be a partition column",
             "partition by a plain value",
         );
     }
@@ -82,6 +84,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         name,
         data_type,
         fields,
+        list_in_files,
         description: property.owned("description"),
         tags,
         classification: class,
@@ -100,6 +103,8 @@ const KEY_FLAGS: [&str; 2] = ["primaryKey", "partitioned"];
 /// What a list is made of, with the tags and classifications found anywhere below.
 struct Element {
     data_type: DataType,
+    /// Under the names that files use.
+    in_files: DataType,
     tags: Vec<Tag>,
     classifications: Vec<Classification>,
 }
@@ -114,13 +119,32 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
     let fields = check(items.list("properties"), own, findings);
     let nested = items.get("items").and_then(|items| element(items, own, findings));
     let (data_type, fields) = data_type(items, fields, nested.as_ref(), findings)?;
-    let mut found = Element { data_type, tags: own_tags, classifications: vec![class] };
+    let (data_type, in_files) = if fields.is_empty() {
+        (data_type.clone(), nested.as_ref().map_or(data_type, |nested| list_of(&nested.in_files)))
+    } else {
+        (
+            of_served(&fields, |f| (f.name.as_str(), f.data_type.clone())),
+            of_served(&fields, |f| (&f.physical_name, f.type_in_files())),
+        )
+    };
+    let mut found = Element { data_type, in_files, tags: own_tags, classifications: vec![class] };
     gather(&fields, &mut found);
     if let Some(nested) = nested {
         found.tags.extend(nested.tags);
         found.classifications.extend(nested.classifications);
     }
     Some(found)
+}
+
+/// The struct of the fields that can be served: a list is one cell, whose parts are not hidden one by one.
+fn of_served<'a>(fields: &'a [Column], of_leaf: impl Fn(&'a Column) -> (&'a str, DataType) + Copy) -> DataType {
+    let served = fields.iter().filter(|field| field.is_served()).map(|field| {
+        let (name, leaf) = of_leaf(field);
+        let data_type = if field.fields.is_empty() { leaf } else { of_served(&field.fields, of_leaf) };
+        Field::new(name, data_type, true)
+    });
+    let served: Fields = served.collect();
+    if served.is_empty() { DataType::Null } else { DataType::Struct(served) }
 }
 
 fn gather(fields: &[Column], into: &mut Element) {
@@ -163,7 +187,7 @@ fn data_type(
     }
     let options = node.get("logicalTypeOptions");
     if let (Some(logical), Some(options)) = (logical, options) {
-        match type_options(logical) {
+        match type_options(logical, findings.minor) {
             Some(shape) => walk(options, "logicalTypeOptions", &Expect::Map(shape), findings),
             None if matches!(logical, "boolean") => {
                 findings.error(options.at, format!("`{logical}` takes no options"), "remove `logicalTypeOptions`");
@@ -180,66 +204,87 @@ fn data_type(
             findings.error(entry.at, message, format!("write `logicalType: {of}`, or remove `{key}`"));
         }
     }
-    match logical {
-        Some("object") => structure(node, fields, findings),
-        Some("array") => {
-            if node.get("items").is_none() {
-                findings.error(
-                    node.at,
-                    format!("the list{} has no `items`", named(node)),
-                    "add `items:` with the type of its elements",
-                );
-            }
-            let element = element?;
-            Some((DataType::List(Arc::new(Field::new_list_field(element.data_type.clone(), true))), Vec::new()))
-        }
-        _ => {
-            let declared = Declared {
-                logical,
-                physical: node.text_of("physicalType"),
-                format: options.and_then(|options| options.text_of("format")),
-                timezone: options.and_then(|options| match options.get("timezone")?.value {
-                    Value::Bool(zoned) => Some(zoned),
-                    _ => None,
-                }),
-            };
-            match scalar(declared) {
-                Ok(found) => Some((found, Vec::new())),
-                Err((fault, message, hint)) => {
-                    let at = match fault {
-                        Fault::Logical => node.get("logicalType").or_else(|| node.get("physicalType")),
-                        Fault::Physical => node.get("physicalType"),
-                        Fault::Format => options.and_then(|options| options.get("format")),
-                    };
-                    let at = at.map_or(node.at, |node| node.at);
-                    findings.unsupported(at, format!("{message}{}", of_column(node)), hint);
-                    None
-                }
-            }
-        }
+    let physical = node.text_of("physicalType");
+    let found = match (logical, element) {
+        (Some("object"), _) if node.list("properties").is_empty() => documented("struct", "properties", physical),
+        (Some("object"), _) => return structure(node, fields),
+        (Some("array"), Some(element)) => Ok(list_of(&element.data_type)),
+        (Some("array"), None) if node.get("items").is_some() => return None,
+        (Some("array") | None, None) if physical.is_some_and(|text| element_of(text).is_some()) => listed(physical),
+        (Some("array"), None) => documented("list", "items", physical),
+        _ => scalar(Declared {
+            logical,
+            physical,
+            format: options.and_then(|options| options.text_of("format")),
+            timezone: options.and_then(|options| match options.get("timezone")?.value {
+                Value::Bool(zoned) => Some(zoned),
+                _ => None,
+            }),
+            dates_are_moments: findings.minor == 0,
+        }),
+    };
+    match found {
+        Ok(found) => Some((found, Vec::new())),
+        Err(refusal) => refused(node, &refusal, findings),
     }
 }
 
-fn structure(node: &Node, fields: Vec<Column>, findings: &mut Findings<'_>) -> Option<(DataType, Vec<Column>)> {
-    let declared = node.list("properties");
-    if declared.is_empty() {
-        findings.error(
-            node.at,
-            format!("the struct{} has no `properties`", named(node)),
-            "add `properties:` with its fields",
-        );
+/// Tells of a type that cannot be served. A column of a type that the standard has is left out; the others are served.
+fn refused(node: &Node, refusal: &Refusal, findings: &mut Findings<'_>) -> Option<(DataType, Vec<Column>)> {
+    let at = match refusal.fault {
+        Fault::Logical => node.get("logicalType").or_else(|| node.get("physicalType")),
+        Fault::Physical => node.get("physicalType"),
+        Fault::Format => node.get("logicalTypeOptions").and_then(|options| options.get("format")),
+    };
+    let at = at.map_or(node.at, |node| node.at);
+    let (message, hint) = (format!("{}{}", refusal.message, of_column(node)), refusal.hint.clone());
+    if !refusal.is_valid {
+        findings.unsupported(at, message, hint);
         return None;
     }
+    let finding = Diagnostic::warning(Kind::Unsupported, format!("{message}; the column is not served")).hint(hint);
+    findings.add(at, finding);
+    Some((DataType::Null, Vec::new()))
+}
+
+/// What a struct or list that does not say its parts can be: the text of its JSON.
+fn documented(what: &str, key: &str, physical: Option<&str>) -> Result<DataType, Refusal> {
+    let base = physical.and_then(|text| text.split(['<', '(']).next()).unwrap_or_default().trim().to_ascii_lowercase();
+    if !matches!(base.as_str(), "struct" | "record" | "row" | "map" | "array" | "list") {
+        return Ok(DataType::Utf8);
+    }
+    Err(Refusal {
+        fault: Fault::Physical,
+        message: format!("the {what} has no `{key}`"),
+        hint: format!("add `{key}:`; without them only JSON is served, as text"),
+        is_valid: true,
+    })
+}
+
+/// The list that a physical type such as `INT[]` says.
+fn listed(physical: Option<&str>) -> Result<DataType, Refusal> {
+    let element = physical.and_then(element_of);
+    if element.is_some_and(|element| element_of(element).is_some()) {
+        return listed(element).map(|element| list_of(&element));
+    }
+    scalar(Declared { physical: element, ..Declared::default() }).map(|element| list_of(&element))
+}
+
+/// A list whose elements have no type has none.
+fn list_of(element: &DataType) -> DataType {
+    if *element == DataType::Null {
+        return DataType::Null;
+    }
+    DataType::List(Arc::new(Field::new_list_field(element.clone(), true)))
+}
+
+fn structure(node: &Node, fields: Vec<Column>) -> Option<(DataType, Vec<Column>)> {
     // A field left out for an error would make another type; the error is told already.
-    if fields.len() != declared.len() {
+    if fields.len() != node.list("properties").len() {
         return None;
     }
     let arrow: Fields = fields.iter().map(|f| Field::new(f.name.as_str(), f.data_type.clone(), true)).collect();
     Some((DataType::Struct(arrow), fields))
-}
-
-fn named(node: &Node) -> String {
-    node.text_of("name").map_or_else(String::new, |name| format!(" `{}`", quote(name)))
 }
 
 fn of_column(node: &Node) -> String {

@@ -89,6 +89,9 @@ fn one(object: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -> 
     }
     let mut columns = column::check(properties, own, findings);
     let columns_known = columns.len() == properties.len();
+    if columns_known && !columns.is_empty() && !columns.iter().any(Column::is_served) {
+        findings.unsupported(object.at, "no column of the dataset is served", "the findings of its columns say why");
+    }
     for key in [PRIMARY, PARTITION] {
         positions(properties, &mut columns, key, findings);
     }

@@ -25,7 +25,7 @@ const OPERATORS: [&str; 8] = [
     "mustNotBeBetween",
 ];
 
-/// Library metrics; the last four are names of version 3.0.
+/// Library metrics; the last three are names of version 3.0, in which a rule may have any name.
 const METRICS: [&str; 8] = [
     "nullValues",
     "missingValues",
@@ -82,6 +82,10 @@ fn library<'r>(rule: &'r Node, of: Of<'_>, findings: &mut Findings<'_>) -> Optio
     if !METRICS.contains(&metric) {
         // A wrong `metric` is told by the shape already; `rule` is the older spelling of the key.
         if rule.get("metric").is_none() {
+            if findings.minor == 0 {
+                operator(rule, findings);
+                return Some(metric);
+            }
             findings.unknown(node.at, format!("`{}` is not a metric", quote(metric)), metric, METRICS);
         }
         return None;
@@ -96,6 +100,11 @@ fn library<'r>(rule: &'r Node, of: Of<'_>, findings: &mut Findings<'_>) -> Optio
             findings.error(node.at, "`rowCount` is about the whole dataset", "move the rule to the schema object");
         }
         ("duplicateValues", Of::Object(names)) => columns(rule, arguments, names, findings),
+        ("validValues", Of::Property)
+            if findings.minor == 0 && rule.list("validValues").is_empty() && !has("validValues") =>
+        {
+            findings.error(node.at, "`validValues` does not say what is valid", "add `validValues:` with the values");
+        }
         ("invalidValues", Of::Property) if !has("validValues") && !has("pattern") => {
             findings.error(
                 node.at,
@@ -115,6 +124,7 @@ fn library<'r>(rule: &'r Node, of: Of<'_>, findings: &mut Findings<'_>) -> Optio
     operator(rule, findings);
     if let Some(unit) = rule.get("unit")
         && let Some(text) = unit.text()
+        && findings.minor > 0
         && !matches!(text, "rows" | "percent")
     {
         findings.unknown(unit.at, format!("`{}` is not a unit of quality", quote(text)), text, ["rows", "percent"]);
@@ -143,10 +153,13 @@ fn columns(rule: &Node, arguments: Option<&Node>, names: &[&str], findings: &mut
     }
 }
 
-/// Exactly one operator.
+/// Exactly one operator; in version 3.0 at most one, since a rule such as `validValues` or `nullCheck` says by itself what is expected.
 fn operator(rule: &Node, findings: &mut Findings<'_>) {
     let mut given = rule.entries().iter().filter(|entry| OPERATORS.contains(&entry.key.as_str()));
     let Some(first) = given.next() else {
+        if findings.minor == 0 {
+            return;
+        }
         let hint = "add one, for example `mustBe: 0`";
         return findings.error(rule.at, "a quality rule says nothing of what its measurement must be", hint);
     };

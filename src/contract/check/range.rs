@@ -39,11 +39,14 @@ fn number(node: &Node, data_type: &DataType) -> Option<f64> {
         }
         DataType::Timestamp(..) => {
             let text = node.text()?;
-            let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros());
-            let at = zoned.or_else(|_| {
-                NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|at| at.and_utc().timestamp_micros())
-            });
-            at.ok().map(|micros| micros as f64)
+            let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_micros()).ok();
+            let plain = || {
+                let plain = |format| NaiveDateTime::parse_from_str(text, format).ok();
+                let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
+                plain("%Y-%m-%dT%H:%M:%S%.f").or_else(|| plain("%Y-%m-%d %H:%M:%S%.f")).or_else(day)
+            };
+            let micros = zoned.or_else(|| plain().map(|at| at.and_utc().timestamp_micros()))?;
+            Some(micros as f64)
         }
         _ => node.number(),
     }

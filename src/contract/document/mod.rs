@@ -32,7 +32,7 @@ pub static CONTRACT: Shape = Shape {
         key("servers", Expect::List(&Expect::Any)),
         key("dataProduct", Expect::Text),
         key("description", Expect::Map(&DESCRIPTION)),
-        required("domain", Expect::Text),
+        key("domain", Expect::Text),
         new_key("context", CONTEXT),
         required("schema", Expect::List(&Expect::Map(&schema::OBJECT))),
         key("support", SUPPORT),

@@ -96,12 +96,14 @@ static ENUM_VALUE: Shape = Shape {
     ]],
 };
 
-/// The options that a logical type takes; none for types that have no options.
-pub fn type_options(logical_type: &str) -> Option<&'static Shape> {
+/// The options that a logical type takes in a minor version of the standard; none for types that have no options.
+pub fn type_options(logical_type: &str, minor: u64) -> Option<&'static Shape> {
     Some(match logical_type {
         "string" => &STRING,
+        "date" | "timestamp" | "time" if minor == 0 => &DATE_3_0,
         "date" => &DATE,
         "timestamp" | "time" => &TIMESTAMP,
+        "integer" | "number" if minor == 0 => &NUMBER_3_0,
         "integer" | "number" => &NUMBER,
         "object" => &STRUCT,
         "array" => &ARRAY,
@@ -144,6 +146,37 @@ static NUMBER: Shape = Shape {
         key("exclusiveMinimum", Expect::Number),
         key("exclusiveMaximum", Expect::Number),
     ]],
+};
+
+/// In version 3.0 they say whether the bound itself is left out; later versions write the bound in their place.
+const EXCLUSIVE_3_0: &[Key] = &[key("exclusiveMinimum", Expect::Bool), key("exclusiveMaximum", Expect::Bool)];
+
+/// Version 3.0 has no timestamps; the keys of later versions for them are read all the same.
+static DATE_3_0: Shape = Shape {
+    what: WHAT,
+    keys: &[
+        EXCLUSIVE_3_0,
+        &[
+            key("format", Expect::Text),
+            key("minimum", Expect::Text),
+            key("maximum", Expect::Text),
+            key("timezone", Expect::Bool),
+            key("defaultTimezone", Expect::Text),
+        ],
+    ],
+};
+
+static NUMBER_3_0: Shape = Shape {
+    what: WHAT,
+    keys: &[
+        EXCLUSIVE_3_0,
+        &[
+            key("format", Expect::Text),
+            key("multipleOf", Expect::Number),
+            key("minimum", Expect::Number),
+            key("maximum", Expect::Number),
+        ],
+    ],
 };
 
 static STRUCT: Shape = Shape {

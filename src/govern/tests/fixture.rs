@@ -40,6 +40,7 @@ pub fn column(name: &str, data_type: DataType, required: bool) -> Column {
         physical_name: name.to_owned(),
         data_type,
         fields: Vec::new(),
+        list_in_files: None,
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

@@ -36,6 +36,7 @@ pub fn column(spec: &str, data_type: DataType) -> Column {
         physical_name: name.to_owned(),
         data_type,
         fields: Vec::new(),
+        list_in_files: None,
         description: None,
         tags: tag.into_iter().map(|tag| tag.parse().unwrap()).collect(),
         classification: class.parse().unwrap(),

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, StringArray};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{
+    Array, ArrayRef, BinaryArray, Decimal128Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 use datafusion::prelude::{Expr, col, lit};
 
@@ -100,11 +103,127 @@ async fn a_folder_without_a_log_is_said_so() {
 #[tokio::test]
 async fn a_reader_feature_that_is_not_offered_is_named() {
     let world = World::new();
-    let protocol = r#"{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["typeWidening"],"writerFeatures":["typeWidening"]}"#;
+    let protocol = r#"{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["typeWidening","rowTelepathy"],"writerFeatures":["typeWidening","rowTelepathy"]}"#;
     world.put(&format!("orders/{}", commit(0)), log(protocol, "")).await;
     let error = world.refused(&entry(Format::Delta, columns())).await;
     assert_eq!(error.kind, Kind::Unsupported, "{error}");
-    assert!(error.message.contains("typeWidening"), "{error}");
+    assert!(error.message.contains("rowTelepathy"), "{error}");
+}
+
+/// One asks nothing of a reader, the other lets files hold narrower types than the log says.
+#[tokio::test]
+async fn harmless_reader_features_are_read() {
+    let world = World::new();
+    let features = |names: &str| {
+        format!(
+            r#"{{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":[{names}],"writerFeatures":[{names}]}}"#
+        )
+    };
+    let narrow = parquet_bytes(vec![
+        ("id", Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef),
+        ("s", Arc::new(StringArray::from(vec!["a", "b"]))),
+    ]);
+    let wide = data(&[5_000_000_000, 6], &["c", "d"]);
+    let adds = add("narrow.parquet", narrow.len()) + &add("wide.parquet", wide.len());
+    world.put("orders/narrow.parquet", narrow.clone()).await;
+    world.put("orders/wide.parquet", wide).await;
+    let names = r#""vacuumProtocolCheck","typeWidening""#;
+    world.put(&format!("orders/{}", commit(0)), log(&features(names), &adds)).await;
+    let contract = entry(Format::Delta, columns());
+    let raw = world.open(&contract).await;
+    assert_eq!(world.sources.state(&contract), State::Verified);
+    assert_eq!(show(&raw, Some(col("id").lt(lit(3_i64)))).await.unwrap(), "id | text\n1 | a\n2 | b");
+    assert_eq!(show(&raw, Some(col("id").gt(lit(6_i64)))).await.unwrap(), "id | text\n5000000000 | c");
+    assert_eq!(world.sources.row_count(&contract).await, Some(4));
+    // The next version is seen as well.
+    world.put("orders/later.parquet", narrow.clone()).await;
+    world.put(&format!("orders/{}", commit(1)), add("later.parquet", narrow.len())).await;
+    assert_eq!(world.show(&contract).await.lines().count(), 7);
+}
+
+/// An empty text in the log is NULL (Delta protocol, "Partition Value Serialization").
+#[tokio::test]
+async fn empty_partition_value_is_null() {
+    let world = World::new();
+    let bytes = parquet_bytes(vec![("id", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    let add = |path: &str, value: &str| {
+        add(path, bytes.len()).replace(r#""partitionValues":{}"#, &format!(r#""partitionValues":{{"s":{value}}}"#))
+    };
+    let files = [("empty.parquet", r#""""#), ("x.parquet", r#""x""#), ("null.parquet", "null")];
+    let adds: String = files.iter().map(|(path, value)| add(path, value)).collect();
+    let log = log(PROTOCOL, &adds).replace(r#""partitionColumns":[]"#, r#""partitionColumns":["s"]"#);
+    world.put(&format!("orders/{}", commit(0)), log).await;
+    for (file, _) in files {
+        world.put(&format!("orders/{file}"), bytes.clone()).await;
+    }
+    let raw = world.open(&entry(Format::Delta, columns())).await;
+    let count = async |filter: Expr| show(&raw, Some(filter)).await.unwrap().lines().count().saturating_sub(1);
+    assert_eq!(count(col("text").is_null()).await, 2);
+    assert_eq!(count(col("text").is_not_null()).await, 1);
+    assert_eq!(count(col("text").eq(lit(""))).await, 0);
+    assert_eq!(count(col("text").not_eq(lit("y"))).await, 1);
+    assert_eq!(count(col("text").eq(lit("x"))).await, 1);
+    let shown = show(&raw, None).await.unwrap();
+    assert_eq!(shown.lines().filter(|line| *line == "1").count(), 2, "{shown}");
+}
+
+/// The log says the first 32 characters of the largest text, and not one that is larger.
+#[tokio::test]
+async fn cut_maximum_skips_no_row() {
+    let world = World::new();
+    let long = "x".repeat(40);
+    let bytes = data(&[1, 2], &["a", &long]);
+    let stats =
+        format!(r#"{{\"numRecords\":2,\"minValues\":{{\"s\":\"a\"}},\"maxValues\":{{\"s\":\"{}\"}}}}"#, &long[..32]);
+    let adds = add("part-0.parquet", bytes.len()).replace(r#"{\"numRecords\":2}"#, &stats);
+    assert!(adds.contains("maxValues"));
+    world.put(&format!("orders/{}", commit(0)), log(PROTOCOL, &adds)).await;
+    world.put("orders/part-0.parquet", bytes).await;
+    let raw = world.open(&entry(Format::Delta, columns())).await;
+    for filter in [
+        col("text").eq(lit(long.as_str())),
+        col("text").gt(lit(&long[..39])),
+        col("text").in_list(vec![lit(long.as_str())], false),
+        col("text").gt(lit(&long[..32])),
+    ] {
+        let shown = show(&raw, Some(filter.clone())).await.unwrap();
+        assert_eq!(shown, format!("id | text\n2 | {long}"), "{filter}");
+    }
+    world.reads();
+    assert!(show(&raw, Some(col("text").gt(lit("y")))).await.unwrap().lines().count() <= 1);
+    assert_eq!(world.reads(), Vec::<String>::new(), "shorter texts still skip");
+}
+
+/// A list's elements have the contract's names, a number of the log's type is kept by its family.
+#[tokio::test]
+async fn promises_are_kept_by_delta_types() {
+    let world = World::new();
+    let items = {
+        let sku: ArrayRef = Arc::new(StringArray::from(vec!["A"]));
+        let inner = StructArray::from(vec![(Arc::new(Field::new("sku", DataType::Utf8, true)), sku)]);
+        let item = Arc::new(Field::new("element", inner.data_type().clone(), true));
+        Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([1]), Arc::new(inner), None)) as ArrayRef
+    };
+    let large = Decimal128Array::from(vec![12_345_678_901_234_567_890_123]).with_precision_and_scale(38, 2).unwrap();
+    let raw: ArrayRef = Arc::new(BinaryArray::from(vec![b"OPEN".as_slice()]));
+    let bytes = parquet_bytes(vec![("items", items), ("fee", Arc::new(large)), ("raw", raw)]);
+    let field =
+        |name: &str, kind: &str| format!(r#"{{"name":"{name}","type":{kind},"nullable":true,"metadata":{{}}}}"#);
+    let list = r#"{"type":"array","elementType":{"type":"struct","fields":[{"name":"sku","type":"string","nullable":true,"metadata":{}}]},"containsNull":true}"#;
+    let fields = [field("items", list), field("fee", r#""decimal(38,2)""#), field("raw", r#""binary""#)].join(",");
+    let text = log(PROTOCOL, &add("part-0.parquet", bytes.len()));
+    let mut lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines[1]["metaData"]["schemaString"] = format!(r#"{{"type":"struct","fields":[{fields}]}}"#).into();
+    let text = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    world.put(&format!("orders/{}", commit(0)), text).await;
+    world.put("orders/part-0.parquet", bytes).await;
+    let named =
+        |name: &str| DataType::new_list(DataType::Struct(vec![Field::new(name, DataType::Utf8, true)].into()), true);
+    let items = Column { list_in_files: Some(named("sku")), ..column("items", named("article")) };
+    let columns = vec![items, column("fee", DataType::Float64), column("raw", DataType::Utf8)];
+    let raw = world.open(&entry(Format::Delta, columns)).await;
+    let shown = show(&raw, None).await.unwrap();
+    assert_eq!(shown, "items | fee | raw | drift.fee | drift.raw\n[{article: A}] |  | OPEN | true | false");
 }
 
 /// Two domains on one bucket and one folder of files; `sales` claims what is `hr`'s.

@@ -4,6 +4,7 @@ mod delta;
 mod fault;
 mod faults;
 mod parquet;
+mod promises;
 mod pushdown;
 mod refresh;
 mod text;
@@ -44,6 +45,7 @@ fn column(name: &str, data_type: DataType) -> Column {
         physical_name: name.to_owned(),
         data_type,
         fields: Vec::new(),
+        list_in_files: None,
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

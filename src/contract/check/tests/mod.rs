@@ -1,6 +1,7 @@
 //! Contracts in, all findings with their places out.
 
 mod schema;
+mod versions;
 
 use std::collections::BTreeSet;
 
@@ -92,8 +93,6 @@ fn required_keys_are_missed_once() {
     check(
         &text,
         "
-o.yaml:1:1: error: contract `orders` has no `domain`
-  hint: add `domain:`, text
 o.yaml:1:1: error: contract `orders` has no `id`
   hint: add `id:`, text
 o.yaml:1:1: error: contract has no `status`
@@ -213,7 +212,9 @@ fn servers_formats_and_types_that_are_not_served_say_so() {
         "
 o.yaml:9:26: error: unsupported server type `postgres` (supported: local, s3)
   hint: the product is listed but not served; serve its data as files, of type `local` or `s3`
-o.yaml:14:22: error: unsupported logical type `vector` (column `order_id`)
+o.yaml:11:5: error: no column of the dataset is served
+  hint: the findings of its columns say why
+o.yaml:14:22: warning: unsupported logical type `vector` (column `order_id`); the column is not served
   hint: supported: string, date, timestamp, time, number, integer, object, array, boolean",
     );
     check(

@@ -66,13 +66,13 @@ fn structs_and_lists_become_nested_types() {
     assert_eq!(columns[2].classification.as_str(), "restricted");
     check(
         &with(
-            "      - {name: a, logicalType: array}\n      - {name: b, logicalType: object}\n      - {name: A, logicalType: string, items: {logicalType: string}}",
+            "      - {name: a, logicalType: array, physicalType: array}\n      - {name: b, logicalType: object, physicalType: STRUCT}\n      - {name: A, logicalType: string, items: {logicalType: string}}",
         ),
         "
-o.yaml:16:9: error: the list `a` has no `items`
-  hint: add `items:` with the type of its elements
-o.yaml:17:9: error: the struct `b` has no `properties`
-  hint: add `properties:` with its fields
+o.yaml:16:53: warning: the list has no `items` (column `a`); the column is not served
+  hint: add `items:`; without them only JSON is served, as text
+o.yaml:17:54: warning: the struct has no `properties` (column `b`); the column is not served
+  hint: add `properties:`; without them only JSON is served, as text
 o.yaml:18:16: error: two columns are named `A`
   hint: the other stands in line 16; names may not differ in case alone
 o.yaml:18:40: error: `items` belongs to `logicalType: array`, but this is `string`
