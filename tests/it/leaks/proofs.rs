@@ -42,7 +42,7 @@ async fn every_probe_finds_what_it_looks_for_where_it_may() {
 }
 
 fn is_error(answer: &str) -> bool {
-    ["Invalid: ", "NotFound: ", "Denied: ", "Exhausted: ", "Unsupported: ", "Internal: "]
+    ["Invalid: ", "NotFound: ", "Denied: ", "Exhausted: ", "Unsupported: ", "Broken: ", "Internal: "]
         .iter()
         .any(|kind| answer.starts_with(kind))
 }
