@@ -7,6 +7,7 @@
 
 mod calendar;
 mod check;
+mod clauses;
 mod names;
 mod series;
 mod value;
