@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, Visitor}
 
 use super::clauses;
 use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, known, rule};
+use super::patterns;
 use super::series::{self, constant, whole};
 use super::value::fixed;
 use crate::diagnostic::{Diagnostic, Kind, Result, did_you_mean};
@@ -158,6 +159,7 @@ fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
     {
         check_type(&to)?;
     }
+    patterns::check(name, arguments)?;
     let centroids = match name {
         "approx_percentile_cont" => arguments.get(2),
         "approx_percentile_cont_with_weight" => arguments.get(3),

@@ -9,6 +9,7 @@ mod calendar;
 mod check;
 mod clauses;
 mod names;
+mod patterns;
 mod series;
 mod value;
 mod weight;

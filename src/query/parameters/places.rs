@@ -103,7 +103,7 @@ impl Places {
             Expr::BinaryExpr(binary) => self.binary(binary, schema),
             Expr::Between(between) => self.alike(&[&between.expr, &between.low, &between.high], schema),
             Expr::InList(list) => {
-                self.alike(&[&[list.expr.as_ref()], &*list.list.iter().collect::<Vec<_>>()].concat(), schema)
+                self.alike(&[&[list.expr.as_ref()], &*list.list.iter().collect::<Vec<_>>()].concat(), schema);
             }
             Expr::Like(like) | Expr::SimilarTo(like) => {
                 for text in [&like.expr, &like.pattern] {

@@ -50,6 +50,8 @@ fn unread_clauses_are_refused() {
         ("SELECT * FROM t GLOBAL JOIN u ON t.a = u.a", "`GLOBAL JOIN`"),
         ("SELECT * FROM t NATURAL LEFT JOIN u", "`NATURAL` with a join other than `INNER`"),
         ("SELECT * FROM t NATURAL FULL JOIN u", "`NATURAL` with a join other than `INNER`"),
+        ("SELECT * FROM t RIGHT JOIN u USING (a)", "`RIGHT JOIN … USING`"),
+        ("SELECT * FROM t FULL OUTER JOIN u USING (a)", "`FULL JOIN … USING`"),
         ("SELECT * FROM t SEMI JOIN u ON t.a = u.a", "`SEMI JOIN` or `ANTI JOIN` without a side"),
         ("SELECT * FROM t ASOF JOIN u MATCH_CONDITION (t.a >= u.a)", "`ASOF JOIN`"),
         ("SELECT * FROM t CROSS APPLY u", "`APPLY`"),
@@ -153,6 +155,8 @@ fn forms_are_written_as_others() {
         ("SELECT VARCHAR(3) 'abcd'", "SELECT left(CAST('abcd' AS VARCHAR), 3)"),
         (r"SELECT a LIKE 'x!%\%' ESCAPE '!' FROM t", r"SELECT a LIKE 'x\%\\%' FROM t"),
         (r"SELECT a NOT ILIKE b ESCAPE '\' FROM t", "SELECT a NOT ILIKE b FROM t"),
+        ("SELECT a = ANY (b), a < SOME (b) FROM t", "SELECT NOT (a <> ALL(b)), NOT (a >= ALL(b)) FROM t"),
+        ("SELECT a = ANY (SELECT b FROM u) FROM t", "SELECT a = ANY(SELECT b FROM u) FROM t"),
         ("SELECT a NOT SIMILAR TO 'x%' FROM t", "SELECT (a !~ '^(?:x(?s:.*))$') FROM t"),
         (
             "SELECT sum(a) OVER w, sum(a) OVER (w ORDER BY b) FROM t WINDOW w AS (PARTITION BY c)",

@@ -158,7 +158,16 @@ fn check_joins(from: &TableWithJoins) -> Result<()> {
 fn check_join(operator: &JoinOperator) -> Result<()> {
     use JoinOperator as J;
     match operator {
-        // The planner makes a product of them where no name is shared, and loses the rows that an empty side has no partner for.
+        // Of the two columns that are one the planner takes the left, which is NULL for rows of the right without a partner:
+        // https://github.com/apache/datafusion/issues/22881.
+        J::Right(JoinConstraint::Using(_)) | J::RightOuter(JoinConstraint::Using(_)) => {
+            decline("`RIGHT JOIN … USING`", "turn the join around: `b LEFT JOIN a USING (column)`")
+        }
+        J::FullOuter(JoinConstraint::Using(_)) => decline(
+            "`FULL JOIN … USING`",
+            "write `FULL JOIN b ON a.column = b.column`, and `coalesce(a.column, b.column)` for the column",
+        ),
+        // The same, and a product where no name is shared, which loses the rows that an empty side has no partner for.
         J::Left(JoinConstraint::Natural)
         | J::LeftOuter(JoinConstraint::Natural)
         | J::Right(JoinConstraint::Natural)

@@ -5,9 +5,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, CharLengthUnits, CharacterLength, DataType, Expr, Fetch, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SetExpr, Statement as Ast,
-    Top, TopQuantity, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, Expr, Fetch, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SetExpr,
+    Statement as Ast, Top, TopQuantity, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -45,6 +45,7 @@ impl VisitorMut for Forms {
         cut_off(expr);
         escape(expr);
         similar::write_out(expr);
+        any_as_all(expr);
         ControlFlow::Continue(())
     }
 }
@@ -164,6 +165,26 @@ fn escaped(pattern: &str, sign: Option<char>) -> Option<String> {
         }
     }
     Some(escaped)
+}
+
+/// `x = ANY (list)` as `NOT (x <> ALL (list))`: the engine answers FALSE for the first where a NULL in the list makes it UNKNOWN.
+fn any_as_all(expr: &mut Expr) {
+    use BinaryOperator as B;
+    let Expr::AnyOp { left, compare_op, right, is_some: _ } = expr else { return };
+    if matches!(right.as_ref(), Expr::Subquery(_)) {
+        return;
+    }
+    let otherwise = match compare_op {
+        B::Eq => B::NotEq,
+        B::NotEq => B::Eq,
+        B::Lt => B::GtEq,
+        B::LtEq => B::Gt,
+        B::Gt => B::LtEq,
+        B::GtEq => B::Lt,
+        _ => return,
+    };
+    let all = Expr::AllOp { left: left.clone(), compare_op: otherwise, right: right.clone() };
+    *expr = Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(all))) };
 }
 
 fn number(digits: &str) -> Expr {
