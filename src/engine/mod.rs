@@ -5,6 +5,7 @@
 
 mod called_off;
 pub mod calls;
+mod checked;
 pub mod compact;
 mod guarded;
 pub mod memory;
@@ -20,15 +21,18 @@ mod slicing;
 mod spill;
 mod spill_files;
 mod statement;
+mod sums;
 mod workers;
 mod yielding;
 
 pub use called_off::CalledOff;
+pub use checked::check_arithmetic;
 pub use outer::Outer;
 pub use private::{PrivateSession, task_context};
 pub use pushdown::applied_by;
 pub use rechunk::rechunked;
 pub use runtime::Engine;
 pub use statement::StatementControl;
+pub use sums::checked_sum;
 pub use workers::{Workers, panicked, work_lost};
 pub use yielding::Yielding;

@@ -28,8 +28,8 @@ use super::scan::ProductScan;
 use super::system::SystemTable;
 use super::table::GovernedTable;
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::engine::StatementControl;
 use crate::engine::calls::{bind_calls, bind_optimized_calls};
+use crate::engine::{StatementControl, check_arithmetic};
 
 /// A logical plan that may run for the view it was planned for.
 #[derive(Debug, Clone)]
@@ -112,18 +112,19 @@ impl AdmittedPlan {
         Arc::clone(self.logical.schema().inner())
     }
 
-    /// Optimizes in a client session, binding calls that can cost much to the control of the execution. What the optimizer finds to be
+    /// Optimizes in a client session, binding calls that can cost much to the control of the execution; whole numbers do not wrap around. What the optimizer finds to be
     /// empty is not among the products to open.
     ///
     /// # Errors
     /// Those of the optimizer.
     pub fn optimize(&self, state: &SessionState) -> Result<OptimizedPlan, DataFusionError> {
+        let checked = check_arithmetic(self.logical.clone())?;
         let logical = match state.config().get_extension::<StatementControl>() {
             Some(control) => {
-                let optimized = state.optimize(&bind_calls(&self.logical, &control)?)?;
+                let optimized = state.optimize(&bind_calls(&checked, &control)?)?;
                 bind_optimized_calls(optimized, &control)?
             }
-            None => state.optimize(&self.logical)?,
+            None => state.optimize(&checked)?,
         };
         let unopened = unopened(&logical)?;
         Ok(OptimizedPlan { logical, unopened })

@@ -3,6 +3,7 @@
 //! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
 
 mod access;
+mod correlated;
 mod deadline;
 mod egress;
 mod execute;
@@ -10,6 +11,7 @@ mod failure;
 mod functions;
 mod handover;
 mod kept;
+mod lists;
 mod marks;
 mod membership;
 mod options;

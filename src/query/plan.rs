@@ -16,8 +16,10 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::access;
+use super::correlated::check_correlated;
 use super::failure::diagnose;
 use super::kept::plan_bytes;
+use super::lists::keep_lists;
 use super::marks::{marked, unmarked};
 use super::membership::look_up;
 use super::session::ViewState;
@@ -163,11 +165,13 @@ pub(in crate::query) async fn plan(
     };
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
+    check_correlated(&logical)?;
     let logical = look_up(logical).map_err(|error| diagnose(&error))?;
     let types = parameters::types(&logical)?;
     let logical = parameters::bind(logical, &types, values)?;
     functions::check_plan(&logical)?;
     functions::check_weight(&logical, limits.statement_depth)?;
+    let logical = keep_lists(logical).map_err(|error| diagnose(&error))?;
     let logical = match explain {
         Some(option) => explained(logical, option),
         // Coerces types: only then is the schema the one that the stream will have.

@@ -33,7 +33,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
 use crate::engine::calls::SlicedProjections;
 use crate::engine::memory::{ChainUnions, GatherInOneStage, ReserveHeld, counted_aggregates};
-use crate::engine::{Engine, Outer, Yielding};
+use crate::engine::{Engine, Outer, Yielding, checked_sum};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
 use crate::name::Purpose;
@@ -183,12 +183,12 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .build()
 }
 
-/// The engine's aggregates, those that keep values in a form that counts them.
+/// The engine's aggregates, those that keep values in a form that counts them, and a sum that does not wrap around.
 fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let known = SessionStateDefaults::default_aggregate_functions();
     let counted = counted_aggregates(&known);
     // A later one of the same name takes its place.
-    known.into_iter().chain(counted).collect()
+    known.into_iter().chain(counted).chain([checked_sum()]).collect()
 }
 
 /// `range` and `generate_series`, and nothing that reads a file.

@@ -36,6 +36,7 @@ mod harness;
 mod hostile;
 mod kept;
 mod leaks;
+mod meaning;
 mod members;
 mod memory;
 mod mutants;

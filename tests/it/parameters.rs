@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int8Array, Int32Array, Int64Array, NullArray, RecordBatch, StringArray,
-    StringDictionaryBuilder, UnionArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int8Array, Int32Array, Int64Array, NullArray,
+    RecordBatch, StringArray, StringDictionaryBuilder, UInt64Array, UnionArray,
 };
 use arrow::datatypes::{DataType, Field, Int8Type, Schema, UnionFields};
 use arrow_flight::sql::client::PreparedStatement;
@@ -144,6 +144,164 @@ async fn clients_learn_what_to_bind() {
     assert_eq!(schema.field(0).data_type(), &DataType::Int64);
     assert!(schema.fields().iter().skip(1).all(|field| field.data_type() == &DataType::Utf8), "{schema}");
     assert_eq!(prepared.dataset_schema().unwrap().field(0).name(), "order_id");
+}
+
+const FAMILIES: &str = r#"
+//- mesh.yaml
+name: mesh
+roles: [analyst]
+tags: []
+classifications: [internal]
+//- users.toml
+[users.ana]
+password = "x"
+roles = ["analyst"]
+//- sales/domain.yaml
+name: sales
+owner: {team: sales-team}
+//- sales/numbers.odcs.yaml
+apiVersion: v3.1.0
+kind: DataContract
+id: sales-numbers
+name: numbers
+version: 1.0.0
+status: active
+domain: sales
+customProperties: [{property: meshgateClassification, value: internal}]
+servers: [{server: local, type: local, path: "{model}.parquet", format: parquet}]
+schema:
+  - name: numbers
+    properties:
+      - {name: small, logicalType: integer}
+      - {name: price, logicalType: number, physicalType: "decimal(12,2)"}
+      - {name: ratio, logicalType: number}
+      - {name: name, logicalType: string}
+      - {name: day, logicalType: date}
+//- sales/policies/all.cedar
+@id("all") permit (principal in Role::"analyst", action == Action::"read", resource is sales::numbers);
+//- data/sales/numbers.parquet
+small:i32,price:dec,ratio:f64,name:utf8,day:date
+1,1.50,0.5,one,2024-01-01
+2,2.25,1.5,two,2024-01-02
+2147483647,3.00,2.5,three,2024-01-03
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_tell_the_widest_type() {
+    let served = Served::start(FAMILIES).await;
+    let mut ana = served.connect("ana").await;
+    let mut wrong = Vec::new();
+    let moment = "Timestamp(ms)";
+    for (condition, expect) in [
+        ("small > ?", "Int64"),
+        ("? = small", "Int64"),
+        ("small BETWEEN ? AND ?", "Int64 Int64"),
+        ("? BETWEEN small AND 7", "Int64"),
+        ("small IN (?, ?, 3)", "Int64 Int64"),
+        ("? IN (small, 3)", "Int64"),
+        ("small + ? > 1", "Int64"),
+        ("price = ?", "Decimal128(38, 2)"),
+        ("price * ? > 1", "Decimal128(38, 2)"),
+        ("ratio < ?", "Float64"),
+        ("name = ?", "Utf8"),
+        ("name LIKE ?", "Utf8"),
+        ("? || name = 'x'", "Utf8"),
+        ("lower(name) = lower(?)", "Utf8"),
+        ("left(name, ?) = left(?, ?)", "Int64 Utf8 Int64"),
+        ("abs(?) = small", "Int64"),
+        ("coalesce(small, ?) = 1", "Int64"),
+        ("coalesce(?, name) = 'x'", "Utf8"),
+        ("power(2, ?) = ratio", "Float64"),
+        ("day = ?", "Date32"),
+        ("day < ? + INTERVAL '1 day'", "Date32"),
+        ("day BETWEEN ? - INTERVAL '1 day' AND ?", "Date32 Date32"),
+        ("date_trunc('month', ?) = day", moment),
+        ("? - INTERVAL '1 day' IS NOT NULL", moment),
+        ("? IS NULL OR small = ?", "Int64 Int64"),
+        ("name = ? OR ? IS NULL", "Utf8 Utf8"),
+        ("? IS NULL", "Utf8"),
+        ("? = ?", "Utf8 Utf8"),
+        ("CASE WHEN ? THEN small ELSE ? END = 1", "Boolean Int64"),
+        ("CASE small WHEN ? THEN ? ELSE 'x' END = 'x'", "Int64 Utf8"),
+        ("CAST(? AS INT) = 1", "Int64"),
+        ("CAST(? AS DATE) = day", "Date32"),
+        ("NOT ?", "Boolean"),
+        ("small = ? AND ?", "Int64 Boolean"),
+        ("? IN (SELECT small FROM sales.numbers)", "Int64"),
+        ("small > (SELECT min(small) + ? FROM sales.numbers)", "Int64"),
+        ("small = $1 OR ratio = $1", "Float64"),
+        ("small = $1 OR name = $1", "Utf8"),
+        ("true LIMIT ? OFFSET ?", "Int64 Int64"),
+        ("true FETCH FIRST ? ROWS ONLY", "Int64"),
+    ] {
+        let sql = format!("SELECT small FROM sales.numbers WHERE {condition}");
+        let told = match ana.client.prepare(sql, None).await {
+            Ok(prepared) => {
+                let schema = prepared.parameter_schema().unwrap();
+                schema.fields().iter().map(|field| field.data_type().to_string()).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        if told != expect {
+            wrong.push(format!("{condition}\n  tells {told}\n  not   {expect}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What is beyond the range of a column, or between two of its values, is compared as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_beyond_a_column_keep_their_meaning() {
+    let served = Served::start(FAMILIES).await;
+    let mut ana = served.connect("ana").await;
+    let float = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+    let decimal = |value: i128, scale: i8| {
+        let array = Decimal128Array::from(vec![value]).with_precision_and_scale(38, scale).unwrap();
+        Arc::new(array) as ArrayRef
+    };
+    let mut wrong = Vec::new();
+    for (condition, value, expect) in [
+        ("small > ?", int(3_000_000_000), 0),
+        ("small < ?", int(3_000_000_000), 3),
+        ("small <> ?", int(4_294_967_297), 3),
+        ("small = ?", int(4_294_967_297), 0),
+        ("small >= ?", int(-3_000_000_000), 3),
+        ("small NOT IN (?, 1)", int(3_000_000_000), 2),
+        ("small BETWEEN 1 AND ?", int(3_000_000_000), 3),
+        ("small > ?", Arc::new(UInt64Array::from(vec![u64::MAX])) as ArrayRef, 0),
+        ("small = ?", float(1.5), 0),
+        ("small > ?", float(1.5), 2),
+        ("small > ?", decimal(15, 1), 2),
+        ("small = ?", text("2"), 1),
+        ("price = ?", decimal(15, 1), 1),
+        ("price < ?", decimal(1_501, 3), 1),
+        ("price < ?", float(1.5), 0),
+        ("price < ?", int(3), 2),
+        ("price = ?", text("1.505"), 0),
+        ("price = ?", text("1.5"), 1),
+        ("price < ?", decimal(10_i128.pow(30), 0), 3),
+        ("ratio < ?", float(1e300), 3),
+        ("ratio = ?", int(1), 0),
+        ("day < ? + INTERVAL '1 day'", Arc::new(Date32Array::from(vec![19_723])) as ArrayRef, 1),
+        ("true LIMIT ?", int(2), 2),
+    ] {
+        let limit = condition.strip_prefix("true").unwrap_or_default();
+        let condition = condition.split(" LIMIT").next().unwrap();
+        let sql = format!("SELECT count(*) AS n FROM (SELECT small FROM sales.numbers WHERE {condition}{limit}) t");
+        let answer = ask(&mut ana, &sql, row(vec![("0", value.clone())])).await;
+        if answer != Ok(format!("n Int64\n{expect}")) {
+            wrong.push(format!("{condition} with {value:?}: {answer:?}, not {expect}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let both =
+        row(vec![("0", Arc::new(NullArray::new(1)) as ArrayRef), ("1", Arc::new(NullArray::new(1)) as ArrayRef)]);
+    let all = "SELECT count(*) AS n FROM sales.numbers WHERE ? IS NULL OR small = ?";
+    assert_eq!(ask(&mut ana, all, both).await.unwrap(), "n Int64\n3");
+    let one = row(vec![("0", int(1)), ("1", int(1))]);
+    assert_eq!(ask(&mut ana, all, one).await.unwrap(), "n Int64\n1");
+    let same = row(vec![("0", int(1)), ("1", text("1"))]);
+    assert_eq!(ask(&mut ana, "SELECT ? = ? AS x", same).await.unwrap(), "x Boolean\ntrue");
 }
 
 #[tokio::test(flavor = "multi_thread")]

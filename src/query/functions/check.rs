@@ -10,15 +10,17 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr as Planned, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Expr, Function, Statement, Visit, Visitor};
 
+use super::clauses;
 use super::names::{LARGEST, LARGEST_PRODUCT, Rule, SMALL, known, rule};
+use super::patterns;
 use super::series::{self, constant, whole};
 use super::value::fixed;
 use crate::diagnostic::{Diagnostic, Kind, Result, did_you_mean};
 
-/// Checks every name of a function in `statement`, before anything is planned.
+/// Checks every name of a function in `statement`, and what stands around its arguments, before anything is planned.
 ///
 /// # Errors
-/// `Invalid` for a name that is no function, `Unsupported` for one that is refused.
+/// `Invalid` for a name that is no function, `Unsupported` for one that is refused, and for a clause that it does not take.
 pub fn check(statement: &Statement) -> Result<()> {
     match statement.visit(&mut Calls) {
         ControlFlow::Continue(()) => Ok(()),
@@ -121,7 +123,7 @@ impl Visitor for Calls {
     type Break = Box<Diagnostic>;
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Self::Break> {
-        let Expr::Function(Function { name, .. }) = expr else { return ControlFlow::Continue(()) };
+        let Expr::Function(call @ Function { name, .. }) = expr else { return ControlFlow::Continue(()) };
         let name = match name.0.as_slice() {
             [part] => match part.as_ident() {
                 Some(ident) if ident.quote_style.is_some() => ident.value.clone(),
@@ -130,7 +132,10 @@ impl Visitor for Calls {
             },
             _ => name.to_string(),
         };
-        named(&name).map_or_else(|refused| ControlFlow::Break(Box::new(refused)), |_| ControlFlow::Continue(()))
+        match named(&name).and_then(|_| clauses::check(&name, call)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(refused) => ControlFlow::Break(Box::new(refused)),
+        }
     }
 }
 
@@ -154,6 +159,7 @@ fn check_planned(expr: &Planned, sizes: &mut Sizes) -> Result<()> {
     {
         check_type(&to)?;
     }
+    patterns::check(name, arguments)?;
     let centroids = match name {
         "approx_percentile_cont" => arguments.get(2),
         "approx_percentile_cont_with_weight" => arguments.get(3),

@@ -7,7 +7,9 @@
 
 mod calendar;
 mod check;
+mod clauses;
 mod names;
+mod patterns;
 mod series;
 mod value;
 mod weight;

@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::parse::{Explain, Statement};
-use super::relations;
 use super::syntax::refuse;
+use super::{relations, written};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::query::functions;
 use crate::query::setting::{Change, Setting};
@@ -52,14 +52,11 @@ pub(super) fn admit(statement: Parsed) -> Result<Statement> {
             if !is_query(&statement) {
                 return refuse("`EXPLAIN` is answered for queries only");
             }
-            query(&statement)?;
+            let query = query(*statement)?;
             let (analyze, verbose, format) = (options.analyze, options.verbose, options.format);
-            Ok(Statement::Explain(Explain { analyze, verbose, format, query: statement }))
+            Ok(Statement::Explain(Explain { analyze, verbose, format, query: Box::new(query) }))
         }
-        parsed @ Parsed::Statement(_) if is_query(&parsed) => {
-            query(&parsed)?;
-            Ok(Statement::Query(Box::new(parsed)))
-        }
+        parsed @ Parsed::Statement(_) if is_query(&parsed) => Ok(Statement::Query(Box::new(query(parsed)?))),
         Parsed::Statement(ast) => about(*ast),
         Parsed::Reset(ResetStatement::Variable(name)) => {
             Ok(Statement::Set(Change { setting: setting(&idents(&name)?)?, value: None }))
@@ -72,10 +69,13 @@ fn is_query(statement: &Parsed) -> bool {
     matches!(statement, Parsed::Statement(ast) if matches!(ast.as_ref(), Ast::Query(_)))
 }
 
-fn query(statement: &Parsed) -> Result<()> {
-    let Parsed::Statement(ast) = statement else { return refuse("this statement is not answered") };
-    relations::check(ast)?;
-    functions::check(ast)
+/// The query as it is planned, which is what was checked.
+fn query(statement: Parsed) -> Result<Parsed> {
+    let Parsed::Statement(mut ast) = statement else { return refuse("this statement is not answered") };
+    written::write_out(&mut ast)?;
+    relations::check(&ast)?;
+    functions::check(&ast)?;
+    Ok(Parsed::Statement(ast))
 }
 
 /// Everything but queries.

@@ -2,20 +2,27 @@
 //!
 //! In: text of anybody, and the limits. Out: a parsed [`Statement`] that only reads, or a diagnostic with line and column.
 //! Text is bounded by its tokens before it is parsed, because parsing and dropping deep trees can end the process; what is
-//! allowed is decided on the tree before it is planned. Absent on purpose: names of tables (they resolve later), planning,
+//! allowed is decided on the tree before it is planned. No clause is left out: each is honoured, written as another that is, or refused. Absent on purpose: names of tables (they resolve later), planning,
 //! and every statement that writes.
 
 mod allow;
+mod clauses;
 mod escapes;
+mod expressions;
 mod jdbc;
 mod parse;
 mod placeholders;
 mod relations;
 mod series;
+mod similar;
 mod syntax;
 mod tokens;
 mod units;
+mod windows;
+mod written;
 
+#[cfg(test)]
+mod honoured;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

@@ -85,6 +85,11 @@ fn printable(letter: char) -> char {
     }
 }
 
+/// What the parser takes and no plan honours, with the nearest way to write what was meant.
+pub(super) fn decline<T>(what: &str, instead: &str) -> Result<T> {
+    Err(Diagnostic::error(Kind::Unsupported, format!("{what} is not answered")).hint(instead))
+}
+
 /// What is not offered, and what is.
 pub(super) fn refuse<T>(what: &str) -> Result<T> {
     Err(Diagnostic::error(Kind::Unsupported, format!("{what}: meshgate is read-only")).hint(OFFERED))

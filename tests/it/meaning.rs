@@ -1,0 +1,181 @@
+//! SQL means what it says: forms whose answers were once others than PostgreSQL and DuckDB give.
+
+use crate::harness::Mesh;
+
+const MESH: &str = include_str!("fixtures/regions.txt");
+
+/// What is asked, and its rows: values apart by bars, rows by commas.
+async fn rows(asked: &[(&str, &str)]) {
+    let mesh = Mesh::new(MESH).await;
+    let mut wrong = Vec::new();
+    for (sql, expect) in asked {
+        let answer = mesh.answer("ana", sql).await;
+        let rows = answer.lines().skip(1).collect::<Vec<_>>().join(", ");
+        if rows != *expect {
+            wrong.push(format!("{sql}\n  is  {answer}\n  not {expect}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everyday_forms_answer() {
+    rows(&[
+        ("SELECT order_id FROM sales.orders ORDER BY order_id FETCH FIRST 1 ROW ONLY", "1"),
+        ("SELECT order_id FROM sales.orders ORDER BY order_id OFFSET 1 ROW FETCH NEXT 5 ROWS ONLY", "2"),
+        ("SELECT TOP 1 order_id FROM sales.orders ORDER BY order_id DESC", "2"),
+        ("SELECT CAST(region AS VARCHAR(1)), CAST('ab' AS CHAR(3)) FROM sales.orders WHERE amount = 10", "E | ab"),
+        ("SELECT 'a_b' LIKE 'a!_b' ESCAPE '!', 'axb' LIKE 'a!_b' ESCAPE '!', 'a!' LIKE '_!!' ESCAPE '!'", "true | false | true"),
+        (r"SELECT 'a\b' LIKE 'a\b' ESCAPE ''", "true"),
+        (
+            "SELECT 'abc' SIMILAR TO 'a%', 'abc' SIMILAR TO 'b', 'x' SIMILAR TO '_', 'a.c' SIMILAR TO 'a.c', 'abc' SIMILAR TO 'a.c'",
+            "true | false | true | true | false",
+        ),
+        ("SELECT 'aab' SIMILAR TO '(a|b){2,3}', 'c' SIMILAR TO '[^a-b]', 'a%' NOT SIMILAR TO 'a!%' ESCAPE '!'", "true | true | false"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_windows_are_honoured_everywhere() {
+    let values = "FROM (VALUES (1, 'a', 10), (2, 'a', 20), (3, 'b', 30)) t(id, g, x)";
+    rows(&[
+        (
+            &format!("SELECT id, sum(x) OVER w, sum(x) OVER (w ORDER BY id) {values} WINDOW w AS (PARTITION BY g) ORDER BY id"),
+            "1 | 30 | 10, 2 | 30 | 30, 3 | 30 | 30",
+        ),
+        (&format!("SELECT id {values} WINDOW w AS (PARTITION BY g) QUALIFY count(*) OVER w = 1"), "3"),
+        (&format!("SELECT id {values} WINDOW w AS (ORDER BY id DESC) ORDER BY row_number() OVER w"), "3, 2, 1"),
+        (
+            &format!(
+                "SELECT id, (SELECT max(y) FROM (SELECT count(*) OVER w AS y FROM (VALUES (1), (1)) u(k) WINDOW w AS (PARTITION BY k)) v), \
+                 count(*) OVER w {values} WINDOW w AS (ORDER BY id) ORDER BY id"
+            ),
+            "1 | 2 | 1, 2 | 2 | 2, 3 | 2 | 3",
+        ),
+    ])
+    .await;
+}
+
+/// What is asked, and how its refusal or error begins.
+async fn errors(asked: &[(&str, &str)]) {
+    let mesh = Mesh::new(MESH).await;
+    let mut wrong = Vec::new();
+    for (sql, expect) in asked {
+        let answer = mesh.answer("ana", sql).await;
+        if !answer.starts_with(expect) {
+            wrong.push(format!("{sql}\n  is  {answer}\n  not {expect}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_numbers_do_not_wrap() {
+    let most = "(VALUES (9223372036854775807), (1)) t(x)";
+    let too_large = "Invalid: a number that the statement computes is too large for its type";
+    errors(&[
+        ("SELECT order_id + 9223372036854775807 FROM sales.orders", too_large),
+        ("SELECT -9223372036854775807 - 2", too_large),
+        ("SELECT 9223372036854775807 * 2", too_large),
+        ("SELECT x + 1 FROM (SELECT 9223372036854775807 AS x)", too_large),
+        ("SELECT CAST(127 AS TINYINT) + CAST(1 AS TINYINT)", too_large),
+        ("SELECT CAST(2147483647 AS INT) + CAST(1 AS INT)", too_large),
+        ("SELECT 1 FROM sales.orders WHERE amount * 9223372036854775807 > 0", too_large),
+        (&format!("SELECT sum(x) FROM {most}"), too_large),
+        (&format!("SELECT sum(DISTINCT x) FROM {most}"), too_large),
+        (&format!("SELECT x / x, sum(x) FROM (SELECT 9223372036854775807 AS x FROM {most}) GROUP BY x"), too_large),
+        (&format!("SELECT sum(x) OVER () FROM {most}"), too_large),
+        (&format!("SELECT sum(x) OVER (ORDER BY x ROWS 1 PRECEDING) FROM {most}"), too_large),
+    ])
+    .await;
+    rows(&[
+        (
+            "SELECT amount + 1, amount - order_id, amount * 2, -amount FROM sales.orders ORDER BY 1",
+            "11 | 9 | 20 | -10, 21 | 18 | 40 | -20",
+        ),
+        ("SELECT sum(amount), sum(amount + 1) FROM sales.orders", "30 | 32"),
+        ("SELECT region, sum(amount) FROM sales.orders GROUP BY region", "EU | 30"),
+        ("SELECT sum(amount) OVER (ORDER BY order_id) FROM sales.orders ORDER BY 1", "10, 30"),
+        ("SELECT sum(amount) FROM sales.orders WHERE false", "NULL"),
+        // Parts may leave the range and come back.
+        ("SELECT sum(x) FROM (VALUES (9223372036854775807), (1), (-2)) t(x)", "9223372036854775806"),
+        ("SELECT DATE '2024-01-03' - DATE '2024-01-01', DATE '2024-01-01' + INTERVAL '1 day'", "2 | 2024-01-02"),
+        (
+            "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n ORDER BY i",
+            "1, 2, 3",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_stays_unknown() {
+    let values = "(VALUES (1), (2), (3), (4), (NULL)) t(x)";
+    rows(&[
+        (&format!("SELECT x FROM {values} WHERE x NOT IN (1, 2) OR x NOT IN (3, 4) ORDER BY x"), "1, 2, 3, 4"),
+        (&format!("SELECT x FROM {values} WHERE x NOT IN (1, 2) OR x NOT IN (2, 3) ORDER BY x"), "1, 3, 4"),
+        (&format!("SELECT x FROM {values} WHERE NOT (x IN (1, 2) AND x IN (3, 4)) ORDER BY x"), "1, 2, 3, 4"),
+        (&format!("SELECT x FROM {values} WHERE NOT ((x = 1 OR x = 2) AND (x = 3 OR x = 4)) ORDER BY x"), "1, 2, 3, 4"),
+        (&format!("SELECT x FROM {values} WHERE x IN (1, 2) AND x NOT IN (2, NULL)"), ""),
+        (&format!("SELECT count(*) FROM {values} WHERE (x IN (1, 2) AND x IN (3, 4)) IS NULL"), "1"),
+        (&format!("SELECT x FROM {values} WHERE x IN (1, 2) AND x IN (2, 3) OR x = 4 ORDER BY x"), "2, 4"),
+        (&format!("SELECT count(*) FROM {values} WHERE (x IN (1, 2, NULL) AND x NOT IN (2, 3)) IS NULL"), "2"),
+        (
+            "SELECT (5 = ANY ([1, NULL])) IS NULL, (NOT (5 = ANY ([1, NULL]))) IS NULL, 1 = ANY ([1, NULL])",
+            "true | true | true",
+        ),
+        (
+            "SELECT (5 > ANY ([9, NULL])) IS NULL, 5 >= ANY ([6, 5]), 5 = ANY (CAST([] AS BIGINT[]))",
+            "true | true | false",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_plans_are_refused() {
+    let inner = "FROM sales.orders i WHERE i.order_id = o.order_id";
+    errors(&[
+        (
+            &format!("SELECT 1 FROM sales.orders o WHERE EXISTS (SELECT count(*) {inner})"),
+            "Unsupported: an aggregate without `GROUP BY` in `EXISTS`, `IN`, `ANY` or `ALL` is not answered",
+        ),
+        (
+            &format!("SELECT 1 FROM sales.orders o WHERE 0 IN (SELECT count(*) {inner})"),
+            "Unsupported: an aggregate without `GROUP BY` in",
+        ),
+        (
+            &format!("SELECT 1 FROM sales.orders o WHERE EXISTS (SELECT 1 {inner} OFFSET 1)"),
+            "Unsupported: `OFFSET` is not answered in a query that names columns",
+        ),
+        (
+            &format!("SELECT (SELECT sum(amount) {inner} HAVING count(*) = 0) FROM sales.orders o"),
+            "Unsupported: `HAVING`, or a condition on an aggregate, is not answered",
+        ),
+        (
+            &format!("SELECT 1 FROM sales.orders o CROSS JOIN LATERAL (SELECT sum(amount) AS s {inner} HAVING count(*) > 1) x"),
+            "Unsupported: `HAVING`, or a condition on an aggregate, is not answered",
+        ),
+        (
+            &format!("SELECT 1 FROM sales.orders o WHERE EXISTS (SELECT 1 {inner} GROUP BY ROLLUP (i.region))"),
+            "Unsupported: `GROUPING SETS`, `ROLLUP` or `CUBE` is not answered",
+        ),
+        (
+            "SELECT to_char(TIMESTAMP '2024-03-05 06:07:08', 'YYYY-MM')",
+            "Unsupported: the pattern of `to_char` has no `%`: patterns are those of chrono, not of PostgreSQL\nhint: write `%Y-%m`",
+        ),
+        ("SELECT to_date('2024-03-05', 'YYYY-MM-DD')", "Unsupported: the pattern of `to_date` has no `%`"),
+    ])
+    .await;
+    rows(&[
+        (&format!("SELECT (SELECT sum(amount) {inner}) FROM sales.orders o ORDER BY 1"), "10, 20"),
+        (&format!("SELECT amount FROM sales.orders o WHERE EXISTS (SELECT 1 {inner} AND i.amount > 10)"), "20"),
+        (
+            "SELECT amount FROM sales.orders WHERE amount > (SELECT avg(amount) FROM sales.orders HAVING count(*) > 1)",
+            "20",
+        ),
+        ("SELECT to_char(TIMESTAMP '2024-03-05 06:07:08', '%Y-%m')", "2024-03"),
+    ])
+    .await;
+}
