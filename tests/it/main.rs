@@ -40,6 +40,7 @@ mod mutants;
 mod openings;
 mod panics;
 mod parameters;
+mod plain;
 mod process;
 mod pruning;
 mod purpose;
