@@ -23,6 +23,7 @@ use super::membership::look_up;
 use super::session::ViewState;
 use super::setting::{Change, Defaults, Setting};
 use super::statement::{self, Explain, SERIES, Statement};
+use super::types::{as_meant, bound_here};
 use super::{functions, parameters};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -165,7 +166,10 @@ pub(in crate::query) async fn plan(
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
     let logical = look_up(logical).map_err(|error| diagnose(&error))?;
     let types = parameters::types(&logical)?;
-    let logical = parameters::bind(logical, &types, values)?;
+    let zone = state.defaults.time_zone.as_deref();
+    let here = values.map(|values| bound_here(values, &types, zone));
+    let logical = parameters::bind(logical, &types, here.as_deref())?;
+    let logical = as_meant(logical, zone).map_err(|error| diagnose(&error))?;
     functions::check_plan(&logical)?;
     functions::check_weight(&logical, limits.statement_depth)?;
     let logical = match explain {

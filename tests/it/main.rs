@@ -55,5 +55,6 @@ mod slt;
 mod stuck;
 mod surface;
 mod tidy;
+mod times;
 mod versions;
 mod wire;

@@ -36,6 +36,41 @@ async fn unsigned_numbers_get_a_sign() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ranks_and_counts_are_bigint() {
+    let mesh = Mesh::new(MESH).await;
+    check(
+        &mesh,
+        "ana",
+        "SELECT row_number() OVER w AS a, rank() OVER w AS b, dense_rank() OVER w AS c, ntile(2) OVER w AS d, \
+         count(*) OVER w AS e, approx_distinct(amount) OVER w AS f, row_number() OVER w - 5 AS g \
+         FROM sales.orders WINDOW w AS (ORDER BY order_id) ORDER BY a",
+        "a Int64 | b Int64 | c Int64 | d Int64 | e Int64 | f Int64 | g Int64
+         1 | 1 | 1 | 1 | 1 | 1 | -4
+         2 | 2 | 2 | 2 | 2 | 2 | -3",
+    )
+    .await;
+    check(
+        &mesh,
+        "ana",
+        "SELECT region, grouping(region) AS g, approx_distinct(order_id) AS a, regr_count(order_id, amount) AS r, count(*) AS c \
+         FROM sales.orders GROUP BY ROLLUP (region) HAVING regr_count(order_id, amount) > 1 ORDER BY g",
+        "region Utf8 | g Int32 | a Int64 | r Int64 | c Int64
+         EU | 0 | 2 | 2 | 2
+         NULL | 1 | 2 | 2 | 2",
+    )
+    .await;
+    check(
+        &mesh,
+        "ana",
+        "SELECT max(n) AS m, array_length([1, 2]) AS l, cardinality([1, 2]) AS c, array_positions([1, 2], 2) AS p \
+         FROM (SELECT row_number() OVER (ORDER BY order_id) AS n FROM sales.orders) WHERE n <= 1",
+        "m Int64 | l Int64 | c Int64 | p List(Int64)
+         1 | 2 | 2 | [2]",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn moments_are_utc() {
     let mesh = Mesh::new(MESH).await;
     check(

@@ -9,6 +9,7 @@ mod calendar;
 mod check;
 mod names;
 mod series;
+mod times;
 mod value;
 mod weight;
 mod width;
@@ -18,5 +19,6 @@ mod tests;
 
 pub use calendar::ours;
 pub use check::{check, check_plan};
+pub use times::{in_microseconds, of_seconds};
 pub use weight::check_weight;
 pub use width::rows_at_once;
