@@ -20,6 +20,7 @@ mod sql_info;
 mod statement;
 mod update;
 
+mod column_metadata;
 mod info;
 mod ticket;
 mod wire_schema;

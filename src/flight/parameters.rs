@@ -16,6 +16,7 @@ use tonic::Streaming;
 
 use super::wire_schema::wire_schema;
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::query::unmarked;
 
 /// How long a client may take to send one row.
 const UPLOAD: Duration = Duration::from_secs(30);
@@ -32,7 +33,7 @@ pub(in crate::flight) fn parameter_schema(types: &[Option<DataType>]) -> Schema 
         };
         Field::new(format!("${at}"), of, true)
     };
-    Arc::unwrap_or_clone(wire_schema(&Schema::new((1..).zip(types).map(field).collect::<Vec<_>>())))
+    Arc::unwrap_or_clone(unmarked(&wire_schema(&Schema::new((1..).zip(types).map(field).collect::<Vec<_>>()))))
 }
 
 /// The values of the one row in an upload whose first message was taken from `rest`; none where it has no columns.

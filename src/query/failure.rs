@@ -39,11 +39,15 @@ pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
 }
 
 /// Texts of the engine that name no value.
-const WITHOUT_VALUES: [&str; 4] = [
+const WITHOUT_VALUES: [&str; 8] = [
     "scalar subquery returned more than one row",
     "divide by zero",
     "leaves the calendar",
     "are too far from each other",
+    "the interval of `date_bin`",
+    "the interval and the origin of `date_bin`",
+    "the unit of `date_trunc`",
+    "`date_trunc` has no such unit",
 ];
 
 /// What is wrong with some value of the statement; none where the error is about something else, or quotes none.

@@ -21,6 +21,7 @@ mod session;
 mod setting;
 mod statement;
 mod stream;
+mod types;
 
 pub use egress::{Egress, scrub};
 pub use marks::{EXPOSURE, unmarked};

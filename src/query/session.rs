@@ -13,7 +13,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::format::{ExplainAnalyzeCategories, ExplainFormat, MetricCategory, MetricType};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::AggregateUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -27,7 +27,8 @@ use super::parameters;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Defaults, Setting, Settings, Values};
 use super::statement::{self, SERIES, Statement};
-use super::{Egress, functions};
+use super::types::SqlTypes;
+use super::{Egress, functions, types};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
@@ -80,8 +81,9 @@ impl ViewState {
         }
         if defaults.time_zone.is_some() {
             options.execution.time_zone.clone_from(&defaults.time_zone);
+            let types = SqlTypes::new(defaults.time_zone.as_deref());
             // Functions keep the zone they were made with; building gives them this one.
-            state = SessionStateBuilder::new_from_existing(state).build();
+            state = SessionStateBuilder::new_from_existing(state).with_type_planner(Arc::new(types)).build();
         }
         let (view, plannings) = (Arc::clone(&self.view), Arc::clone(&self.plannings));
         Arc::new(Self { view, state, defaults: defaults.clone(), plannings })
@@ -174,13 +176,21 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())
-        .with_scalar_functions(functions::ours())
         .with_default_features()
+        .with_type_planner(Arc::new(SqlTypes::new(None)))
+        .with_scalar_functions(scalars())
         .with_aggregate_functions(aggregates())
         .with_table_functions(series())
         .with_file_formats(Vec::new())
         .with_physical_optimizer_rules(physical_rules())
         .build()
+}
+
+/// The engine's functions, those of time in microseconds, and ours.
+fn scalars() -> Vec<Arc<ScalarUDF>> {
+    // A later one of the same name takes its place.
+    let known = SessionStateDefaults::default_scalar_functions().into_iter();
+    known.chain(functions::in_microseconds()).chain(functions::ours()).collect()
 }
 
 /// The engine's aggregates, those that keep values in a form that counts them, and a sum that does not wrap around.
@@ -195,7 +205,7 @@ fn aggregates() -> Vec<Arc<AggregateUDF>> {
 fn series() -> HashMap<String, Arc<TableFunction>> {
     let all = SessionStateDefaults::default_table_functions().into_iter();
     all.filter(|function| SERIES.contains(&function.name()))
-        .map(|function| (function.name().to_owned(), function))
+        .map(|function| (function.name().to_owned(), Arc::new(types::series(&function))))
         .collect()
 }
 

@@ -17,7 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::demo::demo_mesh;
 
 /// Asked as `dpo`, who sees everything, and as `ana`, who is refused some and shown masks in others.
-const STATEMENTS: [&str; 73] = [
+const STATEMENTS: [&str; 81] = [
     "SELECT 1",
     "SELECT 1 AS a, 'x' AS b, NULL AS c, TRUE AS d, 1.5 AS e",
     "SELECT * FROM sales.customers",
@@ -69,6 +69,15 @@ const STATEMENTS: [&str; 73] = [
     "SELECT arrow_cast('x', 'Utf8View') AS v, arrow_cast('x', 'Dictionary(Int32, Utf8)') AS d",
     "SELECT arrow_cast(1, 'UInt8') AS u, arrow_cast(1.5, 'Float16') AS f, arrow_cast('x', 'BinaryView') AS b",
     "SELECT DATE '2026-01-01' AS d, TIMESTAMP '2026-01-01T00:00:00Z' AS t, INTERVAL '1' MONTH AS i",
+    // What drivers do not read
+    "SELECT arrow_cast(1, 'UInt8') AS a, arrow_cast(1, 'UInt16') AS b, arrow_cast(1, 'UInt32') AS c, arrow_cast(1, 'UInt64') AS d",
+    "SELECT [arrow_cast(1, 'UInt64')] AS l, struct(arrow_cast(1, 'UInt32')) AS s, MAP {'a': arrow_cast(1, 'UInt8')} AS m",
+    "SELECT rank() OVER w, dense_rank() OVER w, ntile(2) OVER w FROM sales.orders WINDOW w AS (ORDER BY order_id)",
+    "SELECT regr_count(order_id, order_id), cardinality([1]), array_positions([1], 1) FROM sales.orders",
+    "SELECT region, grouping(region), approx_distinct(order_id) FROM sales.orders GROUP BY ROLLUP (region)",
+    "SELECT now() AT TIME ZONE '+05:30' AS a, current_timestamp AS b, current_time AS c, now() - ordered_at AS d FROM sales.orders",
+    "SELECT arrow_cast(0, 'Timestamp(Nanosecond, None)') AS a, arrow_cast(0, 'Time64(Nanosecond)') AS b, arrow_cast(0, 'Duration(Nanosecond)') AS c",
+    "SELECT value FROM generate_series(TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-02', INTERVAL '6 hours')",
     // Struct fields
     "SELECT address FROM logistics.shipments",
     "SELECT address['city'] AS city, address['street'] AS street FROM logistics.shipments",

@@ -49,11 +49,11 @@ async fn times_are_those_of_the_sessions_zone() {
     let sql = "SELECT arrow_typeof(now()) AS now, arrow_typeof(CAST('2026-07-01 12:00:00' AS TIMESTAMPTZ)) AS read, \
                CAST(CAST('2026-07-01 12:00:00' AS TIMESTAMPTZ) AS TIMESTAMP) AS utc";
     let plain = ana.fetch(sql).await.unwrap();
-    assert!(plain.ends_with("Timestamp(ns) | Timestamp(ns) | 2026-07-01T12:00:00"), "{plain}");
+    assert!(plain.ends_with("Timestamp(µs) | Timestamp(µs, \"UTC\") | 2026-07-01T12:00:00"), "{plain}");
     for set in ["SET TIME ZONE 'Europe/Berlin'", "SET timezone = 'Europe/Berlin'"] {
         ana.fetch(set).await.unwrap();
         let there = ana.fetch(sql).await.unwrap();
-        let zone = "Timestamp(ns, \"Europe/Berlin\")";
+        let zone = "Timestamp(µs, \"Europe/Berlin\")";
         assert!(there.contains(&format!("{zone} | {zone} | 2026-07-01T1")), "{set}: {there}");
         assert_eq!(ana.fetch("SHOW TIME ZONE").await.unwrap(), "name Utf8 | value Utf8\ntimezone | Europe/Berlin");
         // The zone is the session's, not the mesh's.

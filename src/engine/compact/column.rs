@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 /// The slots of nulls, and of everything below a null parent, are zero; offsets count from zero; validity and boolean
 /// bits beyond the length are zero. `target` is the array's own type or what the wire lowers it to (text and binary
 /// between their layouts, dictionaries and runs to their values, list views to lists, narrow decimals to 128 bits,
-/// half floats to single).
+/// half floats to single, unsigned numbers to wider ones, nanoseconds to microseconds, zones to UTC).
 ///
 /// # Errors
 /// `Internal` where the array is of a type that has no way to `target`, or breaks its own layout; no value is quoted.

@@ -8,8 +8,11 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    ArrowNativeType, BinaryType, ByteArrayType, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Float16Type,
-    Float32Type, LargeBinaryType, LargeUtf8Type, Utf8Type,
+    ArrowNativeType, BinaryType, ByteArrayType, DataType, Decimal32Type, Decimal64Type, Decimal128Type,
+    DurationMicrosecondType, DurationNanosecondType, Float16Type, Float32Type, Int16Type, Int32Type, Int64Type,
+    LargeBinaryType, LargeUtf8Type, Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type, Utf8Type,
 };
 
 use super::column::{broken, broken_because, fresh_bits, is_live, no_way, too_large, visible};
@@ -37,12 +40,41 @@ pub(super) fn primitive(array: &dyn Array, live: Option<&NullBuffer>, target: &D
             typed::<Decimal64Type, Decimal128Type>(array, live, target, i128::from)
         }
         (DataType::Float16, DataType::Float32) => typed::<Float16Type, Float32Type>(array, live, target, f32::from),
+        (DataType::UInt8, DataType::Int16) => typed::<UInt8Type, Int16Type>(array, live, target, i16::from),
+        (DataType::UInt16, DataType::Int32) => typed::<UInt16Type, Int32Type>(array, live, target, i32::from),
+        (DataType::UInt32, DataType::Int64) => typed::<UInt32Type, Int64Type>(array, live, target, i64::from),
+        (DataType::UInt64, DataType::Decimal128(20, 0)) => {
+            typed::<UInt64Type, Decimal128Type>(array, live, target, i128::from)
+        }
+        (DataType::Timestamp(TimeUnit::Nanosecond, from), DataType::Timestamp(TimeUnit::Microsecond, to))
+            if from.is_some() == to.is_some() =>
+        {
+            typed::<TimestampNanosecondType, TimestampMicrosecondType>(array, live, target, micros)
+        }
+        (DataType::Time64(TimeUnit::Nanosecond), DataType::Time64(TimeUnit::Microsecond)) => {
+            typed::<Time64NanosecondType, Time64MicrosecondType>(array, live, target, micros)
+        }
+        (DataType::Duration(TimeUnit::Nanosecond), DataType::Duration(TimeUnit::Microsecond)) => {
+            typed::<DurationNanosecondType, DurationMicrosecondType>(array, live, target, micros)
+        }
+        // Another zone shows the same moment.
+        (DataType::Timestamp(from, Some(_)), DataType::Timestamp(to, Some(_))) if from == to => match from {
+            TimeUnit::Second => same!(TimestampSecondType),
+            TimeUnit::Millisecond => same!(TimestampMillisecondType),
+            TimeUnit::Microsecond => same!(TimestampMicrosecondType),
+            TimeUnit::Nanosecond => same!(TimestampNanosecondType),
+        },
         (from, to) if from == to => downcast_primitive! {
             from => (same),
             _ => Err(no_way(array, target))
         },
         _ => Err(no_way(array, target)),
     }
+}
+
+/// What lies below a microsecond is cut off, before 1970 too: a time never moves into the next day.
+fn micros(nanos: i64) -> i64 {
+    nanos.div_euclid(1_000)
 }
 
 fn typed<S: ArrowPrimitiveType, T: ArrowPrimitiveType>(

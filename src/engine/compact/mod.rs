@@ -3,7 +3,7 @@
 //! In: an array as the engine made it, with whatever its buffers still carry (filtered strings behind views, raw values in
 //! null slots, rows that were sliced away, unused dictionary entries, children of null parents), and the type it is
 //! wanted in. Out: the same logical values in that type, in buffers of their own. Absent on purpose: casts that change
-//! a value, and a way round for types nobody thought of: an unknown pair of types is an error, never passed through.
+//! a value (but for what lies below a microsecond), and a way round for types nobody thought of: an unknown pair of types is an error, never passed through.
 
 mod column;
 mod encoded;

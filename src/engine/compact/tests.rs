@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, Int64Array, StringArray, StructArray,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, DurationNanosecondArray, Int32Array, Int64Array,
+    StringArray, StructArray, TimestampNanosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Int8Type};
+use arrow::datatypes::{
+    DataType, DurationMicrosecondType, Field, Fields, Int8Type, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::util::display::array_value_to_string;
 
 use super::rebuild;
 use crate::diagnostic::Kind;
@@ -53,6 +57,35 @@ fn dictionaries_hydrate_without_unused_entries() {
     let pruned = rebuild(&(Arc::new(raw.slice(2, 1)) as ArrayRef), raw.data_type()).unwrap();
     assert!(pruned.as_dictionary::<Int8Type>().values().is_empty());
     assert!(pruned.is_null(0));
+}
+
+#[test]
+fn unsigned_numbers_keep_their_values() {
+    let raws: [(ArrayRef, DataType, &str); 4] = [
+        (Arc::new(UInt8Array::from(vec![u8::MAX])), DataType::Int16, "255"),
+        (Arc::new(UInt16Array::from(vec![u16::MAX])), DataType::Int32, "65535"),
+        (Arc::new(UInt32Array::from(vec![u32::MAX])), DataType::Int64, "4294967295"),
+        (Arc::new(UInt64Array::from(vec![u64::MAX])), DataType::Decimal128(20, 0), "18446744073709551615"),
+    ];
+    for (raw, target, expect) in raws {
+        let rebuilt = rebuild(&raw, &target).unwrap();
+        assert_eq!(rebuilt.data_type(), &target);
+        assert_eq!(array_value_to_string(&rebuilt, 0).unwrap(), expect);
+    }
+}
+
+#[test]
+fn nanoseconds_are_cut_downwards() {
+    let nanos = vec![-1, 1_999];
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let raw: ArrayRef = Arc::new(TimestampNanosecondArray::from(nanos.clone()).with_timezone("+05:30"));
+    assert_eq!(rebuild(&raw, &micros).unwrap().as_primitive::<TimestampMicrosecondType>().values()[..], [-1, 1]);
+    let raw: ArrayRef = Arc::new(DurationNanosecondArray::from(nanos));
+    let rebuilt = rebuild(&raw, &DataType::Duration(TimeUnit::Microsecond)).unwrap();
+    assert_eq!(rebuilt.as_primitive::<DurationMicrosecondType>().values()[..], [-1, 1]);
+    // Without a zone it is another moment.
+    let raw: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![0]));
+    assert_eq!(rebuild(&raw, &micros).unwrap_err().kind, Kind::Internal);
 }
 
 #[test]

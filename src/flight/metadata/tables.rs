@@ -1,6 +1,5 @@
 //! Catalogs, SQL schemas, tables.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, BinaryArray, StringArray};
@@ -11,7 +10,8 @@ use arrow_flight::sql::{CommandGetDbSchemas, CommandGetTables};
 use super::command::{batch, same};
 use super::pattern;
 use crate::diagnostic::Result;
-use crate::discovery::{VisibleTable, sql_type_name};
+use crate::discovery::VisibleTable;
+use crate::flight::column_metadata::{key, of_type};
 use crate::flight::encode;
 use crate::flight::wire_schema::wire_schema;
 
@@ -108,22 +108,17 @@ fn described(catalog: &str, table: &VisibleTable) -> Schema {
     let wire = encode::announced(&wire_schema(&table.schema));
     let remarks = table.column_remarks.iter().map(Option::as_deref).chain(std::iter::repeat(None));
     let columns = wire.fields().iter().zip(remarks).map(|(field, remarks)| {
-        let key = |name: &str| format!("ARROW:FLIGHT:SQL:{name}");
         let text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
-        let mut metadata = HashMap::from([
+        let mut metadata = of_type(field.data_type());
+        metadata.extend([
             (key("CATALOG_NAME"), catalog.to_owned()),
             (key("SCHEMA_NAME"), table.domain.clone()),
             (key("TABLE_NAME"), table.table.clone()),
-            (key("TYPE_NAME"), sql_type_name(field.data_type())),
             (key("IS_AUTO_INCREMENT"), flag(false)),
             (key("IS_CASE_SENSITIVE"), flag(text)),
             (key("IS_READ_ONLY"), flag(true)),
             (key("IS_SEARCHABLE"), flag(true)),
         ]);
-        if let Some((precision, scale)) = precision_and_scale(field.data_type()) {
-            metadata.insert(key("PRECISION"), precision.to_string());
-            metadata.insert(key("SCALE"), scale.to_string());
-        }
         if let Some(remarks) = remarks {
             metadata.insert(key("REMARKS"), remarks.to_owned());
         }
@@ -134,17 +129,4 @@ fn described(catalog: &str, table: &VisibleTable) -> Schema {
 
 fn flag(value: bool) -> String {
     if value { "1" } else { "0" }.to_owned()
-}
-
-/// Precision and scale of exact numbers.
-fn precision_and_scale(data_type: &DataType) -> Option<(u8, i8)> {
-    Some(match data_type {
-        DataType::Int8 | DataType::UInt8 => (3, 0),
-        DataType::Int16 | DataType::UInt16 => (5, 0),
-        DataType::Int32 | DataType::UInt32 => (10, 0),
-        DataType::Int64 => (19, 0),
-        DataType::UInt64 => (20, 0),
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => (*precision, *scale),
-        _ => return None,
-    })
 }

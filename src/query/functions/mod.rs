@@ -11,6 +11,7 @@ mod clauses;
 mod names;
 mod patterns;
 mod series;
+mod times;
 mod value;
 mod weight;
 mod width;
@@ -20,5 +21,6 @@ mod tests;
 
 pub use calendar::ours;
 pub use check::{check, check_plan};
+pub use times::{in_microseconds, of_seconds};
 pub use weight::check_weight;
 pub use width::rows_at_once;

@@ -34,7 +34,9 @@ struct Asked {
 async fn what_passes_in_process_passes_through_the_gateway() {
     let folder = files::folder();
     let served = Served::start(include_str!("../fixtures/regions.txt")).await;
-    let (client, engine) = (served.connect("ana").await, bare());
+    let (mut client, engine) = (served.connect("ana").await, bare());
+    // What results are lowered to has tests of its own.
+    client.fetch("SET \"arrow-types\" = 'native'").await.unwrap();
     let asked = futures::stream::iter(files::scripts(&folder)).map(|script| {
         let asked = ask(folder.clone(), script, client.clone(), engine.clone());
         async { tokio::spawn(asked).await.unwrap() }
@@ -54,8 +56,12 @@ async fn what_passes_in_process_passes_through_the_gateway() {
     );
     assert!(needless.is_empty(), "these pass, and are no exceptions: {needless:#?}");
     assert!(passed > 3_000, "only {passed} questions pass in process");
-    assert!(missed.len() * 100 <= passed, "{} of {passed} do not pass through the gateway", missed.len());
+    let lost = excepted.values().filter(|reason| !MEANT.iter().any(|meant| reason.starts_with(meant))).count();
+    assert!(lost * 100 <= passed, "{lost} of {passed} do not pass through the gateway");
 }
+
+/// How reasons begin where the gateway has another answer, and not none.
+const MEANT: [&str; 2] = ["times have microseconds", "ranks and counts have a sign"];
 
 /// Place to reason.
 fn exceptions() -> BTreeMap<&'static str, &'static str> {

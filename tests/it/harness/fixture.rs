@@ -170,6 +170,7 @@ fn data_type(kind: &str) -> DataType {
         "f64" => DataType::Float64,
         "dec" => DataType::Decimal128(12, 2),
         "ts" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "tz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "date" => DataType::Date32,
         "list" => DataType::new_list(DataType::Utf8, true),
         "ilist" => DataType::new_list(DataType::Int64, true),

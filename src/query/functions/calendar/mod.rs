@@ -34,7 +34,7 @@ fn time(name: &str, given: &DataType) -> Result<DataType> {
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Timestamp(..) => Ok(given.clone()),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
-            Ok(DataType::Timestamp(TimeUnit::Nanosecond, None))
+            Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
         }
         DataType::Dictionary(_, values) => time(name, values),
         other => plan_err!("`{name}` counts with dates and times, not with {other}"),
