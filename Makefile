@@ -33,12 +33,13 @@ mutants:
 
 # Statements of every kind whose readers go, the whole matrix of attacks, then random statements against two worlds:
 # `make soak SEED=7 MINUTES=10`, or `STATEMENTS=100000`, which are of the last. A difference is printed with its seed and number and with
-# the smallest statement that shows it. Last, statements that hold much, eight of each at once, and sorts that spill.
+# the smallest statement that shows it. Then ten thousand damaged files, contracts and policies. Last, statements that hold much, eight of each at once, and sorts that spill.
 MINUTES ?= $(if $(STATEMENTS),,10)
 soak: shapes
 	MESHGATE_MATRIX=whole cargo test --release --test it -- --nocapture leaks::
 	MESHGATE_SOAK_SEED="$(SEED)" MESHGATE_SOAK_MINUTES="$(MINUTES)" MESHGATE_SOAK_STATEMENTS="$(STATEMENTS)" \
 	    cargo test --release --test it -- --nocapture generate::
+	MESHGATE_MUTANTS=1200 MESHGATE_MUTANT_SEED="$(SEED)" cargo test --release --test it -- --nocapture damage::
 	MESHGATE_SOAK_MEMORY=256 MESHGATE_SOAK_SORTS=20 cargo test --release --test it -- --nocapture --test-threads 1 memory::
 
 # Prints how long each takes to end and the longest time it held a thread. Not beside other work.
