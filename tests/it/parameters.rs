@@ -288,7 +288,7 @@ async fn values_beyond_a_column_keep_their_meaning() {
         let limit = condition.strip_prefix("true").unwrap_or_default();
         let condition = condition.split(" LIMIT").next().unwrap();
         let sql = format!("SELECT count(*) AS n FROM (SELECT small FROM sales.numbers WHERE {condition}{limit}) t");
-        let answer = ask(&mut ana, &sql, row(vec![("0", value.clone())])).await;
+        let answer = ask(&mut ana, &sql, row(vec![("0", Arc::clone(&value))])).await;
         if answer != Ok(format!("n Int64\n{expect}")) {
             wrong.push(format!("{condition} with {value:?}: {answer:?}, not {expect}"));
         }

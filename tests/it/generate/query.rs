@@ -106,8 +106,7 @@ impl Generator {
     fn body(&mut self, types: &[Type], depth: usize, outer: &[(String, Type)]) -> Tree {
         if depth > 0 && self.chance(15) {
             let (left, right) = (self.select(types, depth - 1, outer), self.select(types, depth - 1, outer));
-            let operation =
-                *self.pick(&["UNION ALL", "UNION", "INTERSECT", "EXCEPT", "EXCEPT ALL", "INTERSECT ALL", "UNION ALL"]);
+            let operation = *self.pick(&["UNION ALL", "UNION", "INTERSECT", "EXCEPT", "UNION ALL"]);
             return Tree::fill(Sort::Query, &format!("({{}}) {operation} ({{}})"), vec![left, right]);
         }
         if depth > 0 && outer.is_empty() && self.chance(12) {

@@ -109,13 +109,21 @@ pub const PROBES: &[Probe] = &[
         Differs,
     ),
     any("except", "SELECT amount FROM sales.orders EXCEPT SELECT 10", Differs),
-    any("except-all", "SELECT v.k FROM (VALUES (5), (77)) v(k) EXCEPT ALL SELECT amount FROM sales.orders", Differs),
+    any(
+        "except-distinct",
+        "SELECT v.k FROM (VALUES (5), (77)) v(k) EXCEPT DISTINCT SELECT amount FROM sales.orders",
+        Differs,
+    ),
     any(
         "intersect",
         "SELECT v.k FROM (VALUES (5), (77), (10)) v(k) INTERSECT SELECT amount FROM sales.orders",
         Differs,
     ),
-    any("intersect-all", "SELECT region FROM sales.orders INTERSECT ALL SELECT region FROM sales.orders", Differs),
+    any(
+        "intersect-distinct",
+        "SELECT region FROM sales.orders INTERSECT DISTINCT SELECT region FROM sales.orders",
+        Differs,
+    ),
     any("union", "SELECT status FROM sales.orders UNION SELECT note FROM sales.orders", Differs),
     any(
         "union-by-name",
