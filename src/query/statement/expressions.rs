@@ -195,13 +195,15 @@ fn check_binary(op: &BinaryOperator) -> Result<()> {
         | B::PGNotLikeMatch
         | B::PGNotILikeMatch
         | B::AtArrow
-        | B::ArrowAt => Ok(()),
+        | B::ArrowAt
+        // Of lambdas, too: the planner reads or refuses it.
+        | B::Arrow => Ok(()),
         // To the engine it is `^`, which compares the bits of numbers.
         B::Xor => decline("`XOR`", "write `a <> b` for conditions, and `a ^ b` for the bits of numbers"),
         B::DuckIntegerDivide | B::MyIntegerDivide => {
             decline(&format!("`{op}`"), "write `a / b`, which rounds towards zero for whole numbers")
         }
-        B::Arrow | B::LongArrow | B::HashArrow | B::HashLongArrow => {
+        B::LongArrow | B::HashArrow | B::HashLongArrow => {
             decline(&format!("the operator `{op}`"), "name the field of a struct: `value['field']`")
         }
         B::Match

@@ -91,7 +91,7 @@ fn unread_clauses_are_refused() {
         ("SELECT a FROM t WHERE sum(a) OVER w > 1 WINDOW w AS (ORDER BY a)", "`sum` does not take a named window here"),
         // Expressions.
         ("SELECT 5 XOR 3", "`XOR`"),
-        ("SELECT a -> 'b' FROM t", "the operator `->`"),
+        ("SELECT a ->> 'b' FROM t", "the operator `->>`"),
         ("SELECT a COLLATE x FROM t", "`COLLATE`"),
         ("SELECT trim('xay', 'x', 'y')", "`TRIM` with several lists of characters"),
         ("SELECT CAST(a AS FLOAT(53)) FROM t", "`FLOAT(53)`"),
