@@ -17,6 +17,15 @@ pub(super) fn constant(expr: &Expr) -> Option<ScalarValue> {
             [value, Expr::Literal(ScalarValue::Utf8(Some(to)), _)] => converted(value, &DataType::from_str(to).ok()?),
             _ => None,
         },
+        // What a number is that is cast to a time.
+        Expr::ScalarFunction(call) if call.name() == "to_timestamp" => match call.args.as_slice() {
+            [seconds] => {
+                let seconds = constant(seconds)?;
+                let micros = i64::try_from(whole(&seconds)?.checked_mul(1_000_000)?).ok()?;
+                Some(ScalarValue::TimestampMicrosecond((!seconds.is_null()).then_some(micros), None))
+            }
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRewriter};
-use datafusion::logical_expr::expr::{Between, Case, InList, InSubquery, SetComparison};
+use datafusion::logical_expr::expr::{Between, Case, InList, InSubquery, SetComparison, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::type_coercion::functions::{UDFCoercionExt, fields_with_udf};
@@ -15,6 +15,7 @@ use datafusion::logical_expr::type_coercion::other::{
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, Subquery, WindowFunctionDefinition, cast,
+    try_cast,
 };
 
 use super::common::{Reader, field, has_nanoseconds, has_timestamp, in_microseconds, narrowed};
@@ -66,9 +67,18 @@ impl TreeNodeRewriter for Meaning<'_> {
         let reader = self.reader;
         Ok(Transformed::yes(match expr {
             Expr::Cast(Cast { expr, field }) => Expr::Cast(self.cast(*expr, &field)),
-            Expr::TryCast(mut cast) => {
-                cast.field = in_microseconds_field(&cast.field);
-                Expr::TryCast(cast)
+            Expr::TryCast(TryCast { expr, field }) => {
+                let field = in_microseconds_field(&field);
+                let whole = expr.get_type(reader.schema).is_ok_and(|from| from.is_integer());
+                let expr = match field.data_type() {
+                    // Seconds, as in a cast that is not tried.
+                    DataType::Timestamp(_, zone) if whole => {
+                        let number = try_cast(*expr, DataType::Int64);
+                        Box::new(try_cast(number, DataType::Timestamp(TimeUnit::Second, zone.clone())))
+                    }
+                    _ => expr,
+                };
+                Expr::TryCast(TryCast::new_from_field(expr, field))
             }
             Expr::BinaryExpr(binary) => Expr::BinaryExpr(self.binary(binary)?),
             Expr::Between(Between { expr, negated, low, high }) => {
