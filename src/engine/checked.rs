@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -33,7 +34,12 @@ pub fn check_arithmetic(plan: LogicalPlan) -> Result<LogicalPlan> {
         }
         let inputs = node.inputs();
         let schema = if inputs.is_empty() { node.schema().as_ref().clone() } else { merge_schema(&inputs) };
-        node.map_expressions(|expr| expr.transform_up(|expr| Ok(checked(expr, &schema))))
+        // An aggregate is called by its filter and its order too, where functions do not say what they stand for.
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(expr.transform_up(|expr| Ok(checked(expr, &schema)))?.update_data(|expr| name.restore(expr)))
+        })
     })
     .data()
 }

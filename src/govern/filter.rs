@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, Operator, binary_expr, lit};
 
 use super::exposure::{Alternative, Conditions, Rows};
 use super::literal::{Floor, Kind, after_prefix, canonical};
-use super::promise::{BrokenPromise, LatePredicate, broken, whole};
+use super::promise::{BrokenPromise, LatePredicate, Refusal, broken, whole};
 use super::total::Function;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind as Fault, Result};
@@ -30,8 +30,8 @@ pub(super) type Drift = BTreeMap<ColumnPath, String>;
 pub(super) struct Compiler<'a> {
     pub dataset: &'a Dataset,
     pub drift: Drift,
-    /// Set where the contract refuses broken values that a reader sees in clear: what the refusal says besides the column.
-    pub refuses: Option<BrokenPromise>,
+    /// Set where the contract refuses broken values that a reader sees in clear.
+    pub refuses: Option<Refusal>,
 }
 
 /// An output column of the opened dataset.
@@ -83,9 +83,9 @@ impl Compiler<'_> {
 
     /// `value` of the column or field at `path`, refused where it is broken and `clear`; without `clear` every row shows it.
     pub fn checked(&self, path: &ColumnPath, value: Expr, clear: Option<Expr>) -> Expr {
-        let Some((promise, broken)) = self.refuses.as_ref().zip(broken(&self.drift, path)) else { return value };
-        let broken = all(clear.into_iter().chain([broken]).collect());
-        whole(value, broken, BrokenPromise { column: path.to_string(), ..promise.clone() })
+        let Some((refusal, broken)) = self.refuses.as_ref().zip(broken(&self.drift, path)) else { return value };
+        let broken = all(refusal.rows.clone().into_iter().chain(clear).chain([broken]).collect());
+        whole(value, broken, BrokenPromise { column: path.to_string(), ..refusal.promise.clone() })
     }
 
     /// Whether a broken value of a column is refused.

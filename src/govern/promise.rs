@@ -1,6 +1,6 @@
 //! Values that are not as their contract promises. Where the contract refuses them, a statement that reads one in clear fails.
 //!
-//! The check stands above the policy's filter, in the projection: a hidden row, and a cell that is masked, never fails anything.
+//! The check asks the policy's filter again, wherever the engine evaluates it: a hidden row, and a cell that is masked, never fails anything.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -55,6 +55,15 @@ impl fmt::Display for BrokenPromise {
 
 impl Error for BrokenPromise {}
 
+/// How broken values are refused.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    /// What it says besides the column.
+    pub promise: BrokenPromise,
+    /// The filter of visible rows; none where all are. The engine evaluates projections below filters where it sees fit.
+    pub rows: Option<Expr>,
+}
+
 /// TRUE where the value at `path`, or a part of it, is broken; none where it cannot be.
 pub(super) fn broken(drift: &Drift, path: &ColumnPath) -> Option<Expr> {
     let markers = drift.iter().filter(|(marked, _)| marked.starts_with(path));
@@ -84,7 +93,7 @@ impl LatePredicate {
 
 /// `value` where `broken` is TRUE in no row.
 pub(super) fn whole(value: Expr, broken: Expr, promise: BrokenPromise) -> Expr {
-    // Volatile, so that no rule moves it below the policy's filter, or a reader's predicate below it.
+    // Volatile, so that no rule moves a reader's predicate below it.
     let signature = Signature::any(2, Volatility::Volatile);
     ScalarUDF::new_from_impl(Whole { promise, signature }).call(vec![value, broken])
 }

@@ -18,7 +18,7 @@ use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
-use super::promise::BrokenPromise;
+use super::promise::{BrokenPromise, Refusal};
 use super::refusal::{opaque, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
@@ -125,15 +125,17 @@ impl GovernedTable {
             let marker = raw.drift_marker(&path)?.to_owned();
             Some((path, marker))
         });
-        let refuses = (dataset.on_drift == OnDrift::Refuse).then(|| BrokenPromise {
+        let promise = (dataset.on_drift == OnDrift::Refuse).then(|| BrokenPromise {
             table: self.entry.table.to_string(),
             column: String::new(),
             contact: self.contact.clone().unwrap_or_else(|| "the owner of the product".to_owned()),
         });
-        let compiler = Compiler { dataset, drift: markers.collect(), refuses };
+        let mut compiler = Compiler { dataset, drift: markers.collect(), refuses: None };
         let table = self.entry.table.to_string();
         let opaque = |error| opaque(&table, &error);
-        let mut filters: Vec<Expr> = compiler.rows(&view.rows).map_err(opaque)?.into_iter().collect();
+        let rows = compiler.rows(&view.rows).map_err(opaque)?;
+        let mut filters: Vec<Expr> = rows.clone().into_iter().collect();
+        compiler.refuses = promise.map(|promise| Refusal { promise, rows });
         let mut late = Vec::new();
         for predicate in predicates {
             // A row in which it reads a broken value is no row that it does not hold in.

@@ -96,6 +96,12 @@ async fn whole_numbers_do_not_wrap() {
         ),
         ("SELECT sum(amount), sum(amount + 1) FROM sales.orders", "30 | 32"),
         ("SELECT region, sum(amount) FROM sales.orders GROUP BY region", "EU | 30"),
+        ("SELECT count(*) FILTER (WHERE amount - 5 > 5) FROM sales.orders", "1"),
+        ("SELECT array_agg(order_id ORDER BY amount * -1) FROM sales.orders", "[2, 1]"),
+        (
+            "SELECT rank() OVER (PARTITION BY order_id * 0 ORDER BY amount - 5) AS r FROM sales.orders ORDER BY r",
+            "1, 2",
+        ),
         ("SELECT sum(amount) OVER (ORDER BY order_id) FROM sales.orders ORDER BY 1", "10, 30"),
         ("SELECT sum(amount) FROM sales.orders WHERE false", "NULL"),
         // Parts may leave the range and come back.

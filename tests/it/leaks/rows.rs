@@ -18,6 +18,9 @@ const VISIBLE: [(i64, i64, i64, i64, &str); 8] = [
     (8, 7, 80, 2, "eighth and last of the visible ones"),
 ];
 
+/// What no probe can take anything from: near it, whole numbers overflow before they are divided by zero.
+const LEAST: i64 = i64::MIN + 16;
+
 /// One row; `nested` and `extra` follow the condition. What policy keeps from `ana` in every row is absent in the copy.
 pub(super) struct Row {
     order_id: i64,
@@ -82,7 +85,7 @@ pub(super) fn rows(which: World, share: Share) -> Vec<Row> {
             rows.insert(5, hidden(101, 5, "canary-long-note-of-hidden-row"));
             rows.push(hidden(102, 0x5EC4_E75E_C4E7, "cnryshort"));
             rows.push(hidden(103, 5, "12"));
-            rows.push(hidden(104, i64::MIN, "canary-long-note-of-hidden-row"));
+            rows.push(hidden(104, LEAST, "canary-long-note-of-hidden-row"));
         }
         World::Second => rows.push(hidden(100, 77, "1")),
         World::Copy => {}
@@ -137,7 +140,6 @@ pub(super) fn data(rows: &[Row], source: Source, which: World) -> String {
                 if row.broken {
                     line["amount"] = "cnryshort".into();
                     line["seen_at"] = 17.into();
-                    line["addr"]["zip"] = serde_json::json!(["canary-street"]);
                 }
                 if copy {
                     line.as_object_mut().unwrap().remove("card_no");

@@ -1,8 +1,11 @@
 //! A caller at all doors at once: one login, one recorder.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::Schema;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
@@ -298,7 +301,7 @@ impl Seat {
         };
         let schema = rows.schema();
         match rows.collect().await {
-            Ok(batches) => format!("{schema:?}\n{}", render(&batches)),
+            Ok(batches) => format!("{}\n{}", fields_text(&schema), render(&batches)),
             Err(error) => error_text(&error),
         }
     }
@@ -338,8 +341,19 @@ fn schema_text(bytes: Bytes) -> String {
     if bytes.is_empty() {
         return "no schema".to_owned();
     }
-    let schema = arrow::datatypes::Schema::try_from(IpcMessage(bytes)).unwrap();
-    format!("{schema:?}")
+    let schema = Schema::try_from(IpcMessage(bytes)).unwrap();
+    fields_text(&schema)
+}
+
+/// A schema in full. Metadata has no order of its own.
+fn fields_text(schema: &Schema) -> String {
+    let sorted = |metadata: &HashMap<String, String>| metadata.clone().into_iter().collect::<BTreeMap<_, _>>();
+    let mut text = format!("{:?}", sorted(schema.metadata()));
+    for field in schema.fields() {
+        let bare = field.as_ref().clone().with_metadata(HashMap::new());
+        write!(text, "\n{bare:?} {:?}", sorted(field.metadata())).unwrap();
+    }
+    text
 }
 
 pub(crate) fn info_text(info: &FlightInfo) -> String {

@@ -78,7 +78,7 @@ pub const PROBES: &[Probe] = &[
     any(
         "D33c",
         "WITH \"sales.orders\" AS (SELECT 'US' AS region) SELECT order_id FROM sales.orders",
-        Refused("no column", "SELECT order_id FROM sales.orders"),
+        Refused("with a dot in its name", "SELECT order_id FROM sales.orders"),
     ),
     any(
         "D33d",

@@ -121,7 +121,7 @@ pub const PROBES: &[Probe] = &[
     ),
     any(
         "intersect-distinct",
-        "SELECT region FROM sales.orders INTERSECT DISTINCT SELECT region FROM sales.orders",
+        "SELECT amount FROM sales.orders INTERSECT DISTINCT SELECT amount FROM sales.orders",
         Differs,
     ),
     any("union", "SELECT status FROM sales.orders UNION SELECT note FROM sales.orders", Differs),
