@@ -1,6 +1,4 @@
 //! Patterns of dates and times. The engine takes those of chrono (`%Y-%m-%d`), and answers one of PostgreSQL (`YYYY-MM-DD`) with its letters.
-//!
-//! <https://github.com/apache/datafusion/issues/8302> is about the other patterns.
 
 use datafusion::logical_expr::Expr;
 
@@ -35,6 +33,9 @@ const WORDS: [(&str, &str); 24] = [
     ("OF", "%:z"),
 ];
 
+/// Words that stand for the form of a duration, and for no letters.
+const FORMS_OF_DURATIONS: [&str; 2] = ["pretty", "iso8601"];
+
 /// # Errors
 /// `Unsupported` for a pattern that is written out, and has letters and no `%`.
 pub(super) fn check(name: &str, arguments: &[Expr]) -> Result<()> {
@@ -58,7 +59,8 @@ pub(super) fn check(name: &str, arguments: &[Expr]) -> Result<()> {
         .filter_map(constant)
         .filter_map(|value| value.try_as_str().flatten().map(str::to_owned))
     {
-        if pattern.contains('%') || !pattern.contains(|letter: char| letter.is_ascii_alphabetic()) {
+        let is_name = FORMS_OF_DURATIONS.contains(&pattern.as_str());
+        if is_name || pattern.contains('%') || !pattern.contains(|letter: char| letter.is_ascii_alphabetic()) {
             continue;
         }
         return Err(Diagnostic::error(
