@@ -37,7 +37,11 @@ impl JsonRecords {
 
     fn end_value(&mut self) {
         let value = std::mem::take(&mut self.value);
-        if std::mem::take(&mut self.overlong) || self.documents.is_behind_the_end() {
+        let overlong = std::mem::take(&mut self.overlong);
+        if !overlong && value.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        if overlong || self.documents.is_behind_the_end() {
             self.cells.broken_row();
         } else {
             self.add_row(&value);
@@ -46,9 +50,6 @@ impl JsonRecords {
 
     fn add_row(&mut self, value: &[u8]) {
         self.cells.weigh(value.len());
-        if value.iter().all(u8::is_ascii_whitespace) {
-            return;
-        }
         let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'));
         let is_valid = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
         let valid = text.and_then(|text| {

@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::prelude::{col, lit};
 
 use super::*;
+use crate::contract::NumberMarks;
 use crate::diagnostic::Kind;
 
 fn columns() -> Vec<Column> {
@@ -306,5 +307,73 @@ async fn long_records_make_short_batches_and_too_long_ones_are_broken() {
         assert_eq!(rows.len(), 8);
         assert_eq!((rows[6][0].as_str(), rows[6][2].as_str()), ("", "true"));
         assert_eq!((rows[7][0].as_str(), rows[7][2].as_str()), ("7", "false"));
+    }
+}
+
+#[tokio::test]
+async fn json_arrays_and_indented_objects_are_rows() {
+    let objects = [
+        r#"{"id": 1, "name": "Ada", "amount": 1.5}"#,
+        r#"{"id": 2.0, "name": "{Bo]"}"#,
+        r#"{"id": 3, "amount": "3.0"}"#,
+    ];
+    let indented = ["1, \"name\": \"Ada\", \"amount\": 1.5", "2.0, \"name\": \"{Bo]\"", "3, \"amount\": \"3.0\""]
+        .map(|members| format!("{{\n  \"id\": {}\n}}", members.replace(", ", ",\n  ")));
+    for (text, broken) in [
+        (objects.join("\n"), 0),
+        (format!("[{}]", objects.join(",")), 0),
+        (format!("\u{feff}[\n{}\n]\n", indented.join(",\n")), 0),
+        (indented.join("\n"), 0),
+        (format!("[{}", objects.join(",")), 1),
+        (format!("[{}] x", objects.join(",")), 1),
+        (format!("[{},{{\"id\"", objects.join(",")), 1),
+    ] {
+        let world = World::new();
+        world.put("orders/a.json", text.clone()).await;
+        let raw = world.open(&entry(Format::Json, columns())).await;
+        let rows = rows_of(&run(&raw, None).await.unwrap());
+        let (lost, whole): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row[3] == "true");
+        let whole: Vec<String> = whole.iter().map(|row| row[..3].join(" | ")).collect();
+        assert_eq!(whole, ["1 | Ada | 1.50", "2 | {Bo] | ", "3 |  | 3.00"], "{text}");
+        assert_eq!(lost.len(), broken, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn csv_is_read_as_its_contract_says() {
+    let layout = |delimiter, header, marks, encoding: &str| TextLayout {
+        delimiter,
+        header,
+        marks,
+        encoding: encoding.to_owned(),
+    };
+    let usual = NumberMarks::Unsaid;
+    for (name, bytes, layout) in [
+        ("a.csv", b"id,name,amount\n7,Z\xc3\xbcrich,\"1,234.50\"\n".to_vec(), TextLayout::default()),
+        ("a.csv", b"7;Z\xfcrich;1.234,50\n".to_vec(), layout(b';', false, NumberMarks::DecimalComma, "windows-1252")),
+        ("a.csv", b"amount\tid\tname\n1234.5\t7.0\tZ\xc3\xbcrich\n".to_vec(), layout(b'\t', true, usual, "utf-8")),
+        (
+            "a.csv",
+            [0xfeff]
+                .into_iter()
+                .chain("id,name,amount\n7,Zürich,1 234.50\n".encode_utf16())
+                .flat_map(u16::to_le_bytes)
+                .collect(),
+            TextLayout::default(),
+        ),
+    ] {
+        let world = World::new();
+        world.put(&format!("orders/{name}"), bytes).await;
+        let mut contract = entry(Format::Csv, columns());
+        let mut product = contract.product.as_ref().clone();
+        let mut said = product.contract.as_ref().clone();
+        said.server.layout = layout;
+        product.contract = Arc::new(said);
+        contract.product = Arc::new(product);
+        let raw = world.open(&contract).await;
+        let shown = show(&raw, None).await.unwrap();
+        assert!(shown.lines().nth(1).is_some_and(|row| row.starts_with("7 | Zürich | 1234.50 | false")), "{shown}");
+        assert_eq!(shown.lines().count(), 2);
+        assert_eq!(world.sources.row_count(&contract).await, Some(1));
     }
 }
