@@ -48,12 +48,20 @@ fn has_arithmetic(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
-            found |= expr.exists(|expr| Ok(matches!(expr, Expr::BinaryExpr(binary) if is_arithmetic(binary.op))))?;
+            found |= expr.exists(|expr| Ok(is_checked(expr)))?;
             Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
+}
+
+fn is_checked(expr: &Expr) -> bool {
+    match expr {
+        Expr::Negative(_) => true,
+        Expr::BinaryExpr(binary) => is_arithmetic(binary.op),
+        _ => false,
+    }
 }
 
 fn is_arithmetic(op: Operator) -> bool {
@@ -74,14 +82,27 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             if !whole {
                 return Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
             }
-            let func = Arc::new(ScalarUDF::new_from_impl(Checked {
-                op,
-                signature: Signature::user_defined(Volatility::Immutable),
-            }));
-            Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args: vec![*left, *right] }))
+            Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: function(op), args: vec![*left, *right] }))
+        }
+        // The least number has no opposite in its type.
+        Expr::Negative(inner) => {
+            match inner.get_type(schema).map(|kind| (kind.is_integer(), ScalarValue::new_zero(&kind))) {
+                Ok((true, Ok(zero))) => {
+                    let func = function(Operator::Minus);
+                    Transformed::yes(Expr::ScalarFunction(ScalarFunction {
+                        func,
+                        args: vec![Expr::Literal(zero, None), *inner],
+                    }))
+                }
+                _ => Transformed::no(Expr::Negative(inner)),
+            }
         }
         other => Transformed::no(other),
     }
+}
+
+fn function(op: Operator) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::new_from_impl(Checked { op, signature: Signature::user_defined(Volatility::Immutable) }))
 }
 
 /// One of the three operators.

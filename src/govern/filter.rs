@@ -96,7 +96,7 @@ impl Compiler<'_> {
 
     /// A predicate over columns that are checked.
     pub fn late(&self, predicate: Expr) -> LatePredicate {
-        let read: HashSet<&str> = predicate.column_refs().into_iter().map(|column| column.name()).collect();
+        let read: HashSet<&str> = predicate.column_refs().into_iter().map(Name::name).collect();
         let read = self.dataset.columns.iter().filter(|column| read.contains(column.name.as_str()));
         let checked = read.map(|column| {
             let path = ColumnPath::root(column.name.clone());

@@ -115,10 +115,8 @@ impl ScalarUDFImpl for Whole {
     }
 
     fn return_type(&self, inputs: &[DataType]) -> Result<DataType> {
-        match inputs {
-            [value, DataType::Boolean] => Ok(value.clone()),
-            _ => internal_err!("a promise is about a value"),
-        }
+        let [value, DataType::Boolean] = inputs else { return internal_err!("a promise is about a value") };
+        Ok(value.clone())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

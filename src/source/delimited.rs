@@ -26,6 +26,8 @@ struct Splitter {
     ends: Vec<usize>,
     fields: usize,
     overlong: bool,
+    /// Quotes in the bytes of the record: an odd number at the end of a file is one that was never closed.
+    quotes: usize,
 }
 
 enum Step {
@@ -39,7 +41,7 @@ enum Step {
 impl Splitter {
     fn new(delimiter: u8) -> Self {
         let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        Self { reader, text: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0, overlong: false }
+        Self { reader, text: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0, overlong: false, quotes: 0 }
     }
 
     /// Takes bytes up to the end of a record.
@@ -51,6 +53,7 @@ impl Splitter {
             let ends = self.ends.get_mut(self.fields..).unwrap_or_default();
             let (result, read, written, ended) = self.reader.read_record(input, text, ends);
             used += read;
+            self.quotes += input.iter().take(read).filter(|byte| **byte == b'"').count();
             self.length += written;
             self.fields += ended;
             match result {
@@ -83,7 +86,7 @@ impl Splitter {
     }
 
     fn clear(&mut self) {
-        (self.length, self.fields, self.overlong) = (0, 0, false);
+        (self.length, self.fields, self.overlong, self.quotes) = (0, 0, false, 0);
     }
 }
 
@@ -180,6 +183,7 @@ impl Records for CsvRecords {
             used += read;
             match step {
                 Step::Record => {
+                    self.splitter.overlong |= bytes.is_empty() && self.splitter.quotes % 2 == 1;
                     self.record();
                     self.splitter.clear();
                 }

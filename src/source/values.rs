@@ -30,9 +30,14 @@ pub(super) fn read(texts: &StringArray, to: &DataType, marks: NumberMarks) -> Re
             let whole = decimal(&number(text, marks)?, 0)?;
             Some(whole.split_once('.').map_or(whole.as_str(), |(whole, _)| whole).to_owned())
         }),
-        to if to.is_floating() => by(&|text| number(text, marks).map(Cow::into_owned)),
+        to if to.is_floating() => {
+            by(&|text| number(text, marks).filter(|text| float_holds(text, to)).map(Cow::into_owned))
+        }
         DataType::Date32 => by(&date),
-        DataType::Timestamp(..) => by(&|text| Some(with_seconds(text))),
+        DataType::Timestamp(..) => by(&|text| Some(with_seconds(text)).filter(|text| !has_leap_second(text))),
+        DataType::Time64(_) => {
+            by(&|text| Some(text.to_owned()).filter(|text| text.contains(':') && !has_leap_second(text)))
+        }
         _ => by(&|text| Some(text.to_owned())),
     };
     cast_with_options(&normal, to, &CastOptions { safe: true, ..CastOptions::default() })
@@ -96,6 +101,20 @@ fn shift(number: &str, places: i32) -> Option<String> {
     let padded = format!("{digits}{}", "0".repeat(point.saturating_sub(digits.len())));
     let (whole, fraction) = padded.split_at_checked(point)?;
     Some(format!("{sign}0{whole}.{fraction}0"))
+}
+
+/// False for a number that would become infinite or nothing.
+fn float_holds(text: &str, to: &DataType) -> bool {
+    let Ok(value) = text.parse::<f64>() else { return true };
+    let nearest = if *to == DataType::Float64 { value } else { text.parse::<f32>().map_or(value, f64::from) };
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let has_digits = |digits: std::ops::RangeInclusive<char>| mantissa.contains(|c| digits.contains(&c));
+    if nearest.is_infinite() { !has_digits('0'..='9') } else { nearest != 0.0 || !has_digits('1'..='9') }
+}
+
+/// A minute has sixty seconds: a sixty-first would be the next minute's first.
+fn has_leap_second(text: &str) -> bool {
+    text.split(':').nth(2).is_some_and(|seconds| seconds.starts_with("60"))
 }
 
 /// A date, or midnight of one: a time of day would be lost.
@@ -184,6 +203,11 @@ mod tests {
             ("3000000000", &DataType::Int32, "broken"),
             ("-1", &DataType::UInt8, "broken"),
             ("NaN", &DataType::Float64, "NaN"),
+            ("-inf", &DataType::Float64, "-inf"),
+            ("1e400", &DataType::Float64, "broken"),
+            ("1e-400", &DataType::Float64, "broken"),
+            ("0.000", &DataType::Float64, "0.0"),
+            ("1e39", &DataType::Float32, "broken"),
             ("1,234.5", &DataType::Float64, "1234.5"),
             ("", &DataType::Int64, "broken"),
             ("n/a", &DataType::Float64, "broken"),
@@ -213,6 +237,9 @@ mod tests {
             ("2024-01-31 12:30:00", &DataType::Date32, "broken"),
             ("31.01.2024", &DataType::Date32, "broken"),
             ("12:30", &DataType::Time64(TimeUnit::Microsecond), "12:30:00"),
+            ("12", &DataType::Time64(TimeUnit::Microsecond), "broken"),
+            ("23:59:60", &DataType::Time64(TimeUnit::Microsecond), "broken"),
+            ("2024-01-31 23:59:60", &stamp, "broken"),
         ] {
             assert_eq!(shown(text, to, NumberMarks::Unsaid), value, "{text} as {to}");
         }

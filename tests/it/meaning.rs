@@ -82,6 +82,7 @@ async fn whole_numbers_do_not_wrap() {
         ("SELECT CAST(127 AS TINYINT) + CAST(1 AS TINYINT)", too_large),
         ("SELECT CAST(2147483647 AS INT) + CAST(1 AS INT)", too_large),
         ("SELECT 1 FROM sales.orders WHERE amount * 9223372036854775807 > 0", too_large),
+        ("SELECT -x FROM (VALUES (-9223372036854775807 - 1)) t(x)", too_large),
         (&format!("SELECT sum(x) FROM {most}"), too_large),
         (&format!("SELECT sum(DISTINCT x) FROM {most}"), too_large),
         (&format!("SELECT x / x, sum(x) FROM (SELECT 9223372036854775807 AS x FROM {most}) GROUP BY x"), too_large),

@@ -377,3 +377,13 @@ async fn csv_is_read_as_its_contract_says() {
         assert_eq!(world.sources.row_count(&contract).await, Some(1));
     }
 }
+
+#[tokio::test]
+async fn quote_that_is_never_closed_breaks_its_record() {
+    let world = World::new();
+    world.put("orders/a.csv", "id,name,amount\n1,\"a, \"\"b\"\"\",1\n2,\"b,2\n3,c,3\n").await;
+    let raw = world.open(&entry(Format::Csv, columns())).await;
+    let rows = rows_of(&run(&raw, None).await.unwrap());
+    assert_eq!(rows[0][..3], ["1", "a, \"b\"", "1.00"]);
+    assert_eq!((rows.len(), rows[1][3].as_str()), (2, "true"), "what is behind the quote is lost aloud");
+}

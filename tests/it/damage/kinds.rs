@@ -188,9 +188,9 @@ impl World {
 
 /// Where the pages end: before the footer, whose length stands before the last four bytes, and the page index.
 fn pages_end(file: &[u8]) -> usize {
-    use datafusion::parquet::file::metadata::ParquetMetaDataReader;
+    use datafusion::parquet::file::metadata::{ParquetMetaDataReader, RowGroupMetaData};
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes::Bytes::copy_from_slice(file)).unwrap();
-    let ends = metadata.row_groups().iter().flat_map(|group| group.columns()).map(|chunk| {
+    let ends = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns).map(|chunk| {
         let (start, length) = chunk.byte_range();
         start + length
     });
