@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::error::Result;
 
-use crate::govern::{PrincipalView, SystemTable};
+use crate::govern::{GovernedTable, PrincipalView, Resolution, SystemTable, column_exposures};
 use crate::mesh::Product;
 use crate::source::State;
 
@@ -45,24 +45,32 @@ impl MeshSchema {
     }
 }
 
-/// Whether what a product's files hold is what its contract promises, as far as somebody looked: the worst of its datasets, of
-/// products that are not served whole. Why not is their owners' business.
+/// Whether what a product's files hold is what its contract promises, as far as somebody looked: the worst of the datasets that this
+/// principal may read, of products that are not served whole. Why not is their owners' business. A fault of one column is shown to
+/// those alone who see all columns: it may be about one that policy hides.
 fn broken(view: &PrincipalView) -> HashMap<*const Product, &'static str> {
     let generation = view.generation();
     let mut broken = HashMap::new();
     for entry in generation.snapshot().tables.values() {
+        let state = generation.state(entry);
+        if matches!(state, State::Declared | State::Verified) {
+            continue;
+        }
+        let name = &entry.table;
+        let Resolution::Readable(table) = view.resolve(name.domain.as_str(), name.table.as_str()) else { continue };
         let product = Arc::as_ptr(&entry.product);
-        match generation.state(entry) {
-            State::Out { .. } => {
-                broken.insert(product, "unreadable");
-            }
-            State::Partial { .. } => {
-                broken.entry(product).or_insert("partial");
-            }
-            State::Declared | State::Verified => {}
+        if matches!(state, State::Out { .. }) {
+            broken.insert(product, "unreadable");
+        } else if sees_all_columns(&table) {
+            broken.entry(product).or_insert("partial");
         }
     }
     broken
+}
+
+fn sees_all_columns(table: &GovernedTable) -> bool {
+    let dataset = table.entry().dataset();
+    column_exposures(dataset, table.exposed()).len() == dataset.served().leaves().len()
 }
 
 fn rows(view: &PrincipalView) -> Vec<[Option<String>; 8]> {
