@@ -8,7 +8,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::harness::{Fixture, Mesh, check, parquet, rows};
 
-const ROLES: [&str; 7] = ["all", "forbidden", "regional", "unregional", "newcomer", "placed", "unplaced"];
+const ROLES: [&str; 8] = ["all", "narrow", "forbidden", "regional", "unregional", "newcomer", "placed", "unplaced"];
 
 fn catalogs() -> String {
     let users = ROLES.map(|role| format!("[users.{role}]\npassword = \"x\"\nroles = [\"{role}\"]\n")).concat();
@@ -20,6 +20,7 @@ fn catalogs() -> String {
     let everything = |role: &str| policy(role, "permit", "");
     let policies = [
         everything("all"),
+        policy("narrow", "permit", r#"when { context.column.name != "region" }"#),
         everything("forbidden"),
         policy("forbidden", "forbid", r#"when { resource has city && resource.city == "Oslo" }"#),
         policy("regional", "permit", r#"when { resource.region == "EU" }"#),
@@ -88,6 +89,9 @@ async fn policies_decide_over_columns_that_came_later() {
     check(&mesh, "regional", sql, "id Int64 | city Utf8\n3 | Oslo").await;
     check(&mesh, "unregional", sql, "id Int64 | city Utf8\n3 | Oslo").await;
     check(&mesh, "all", "SELECT product, data FROM meshgate.products", "product Utf8 | data Utf8\nvisits | partial")
+        .await;
+    // The broken column is hidden from this one.
+    check(&mesh, "narrow", "SELECT product, data FROM meshgate.products", "product Utf8 | data Utf8\nvisits | served")
         .await;
     let answer = mesh.answer("all", "SELECT region FROM sales.visits").await;
     let told = "Broken: the product's data is not what its contract promises (`sales.visits`, correlation id …)";
