@@ -3,8 +3,8 @@
 //! It moves the conditions on those columns above what lies over them. Some shapes lose rows or conditions on that way, silently. Each
 //! is refused until the engine plans it rightly.
 
-use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{Column, DataFusionError};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 
@@ -25,28 +25,41 @@ pub(in crate::query) fn check_correlated(plan: &LogicalPlan) -> Result<()> {
     let mut refused = Ok(());
     let stop = || DataFusionError::Internal("refused".to_owned());
     let walked = plan.apply_with_subqueries(|node| {
-        let mut look = |query: &Subquery, stands| {
-            refused = check(query, stands);
+        let mut settle = |checked: Result<()>| {
+            refused = checked;
             if refused.is_err() { Err(stop()) } else { Ok(()) }
         };
         if let LogicalPlan::Subquery(query) = node {
-            look(query, Stands::AsRows)?;
+            settle(check(query, Stands::AsRows))?;
         }
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                match expr {
+                let (subquery, stands) = match expr {
                     Expr::Exists(Exists { subquery, .. })
                     | Expr::InSubquery(InSubquery { subquery, .. })
-                    | Expr::SetComparison(SetComparison { subquery, .. }) => look(subquery, Stands::InCondition)?,
-                    Expr::ScalarSubquery(subquery) => look(subquery, Stands::AsRows)?,
-                    _ => {}
-                }
+                    | Expr::SetComparison(SetComparison { subquery, .. }) => (subquery, Stands::InCondition),
+                    Expr::ScalarSubquery(subquery) => (subquery, Stands::AsRows),
+                    _ => return Ok(TreeNodeRecursion::Continue),
+                };
+                settle(check(subquery, stands).and_then(|()| check_reach(subquery, node)))?;
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     });
     refused?;
     walked.map(|_| ()).map_err(|_| Diagnostic::error(Kind::Internal, "the plan of this statement could not be checked"))
+}
+
+/// All columns that a query names around it must be of the node where it stands, and none of one further out.
+fn check_reach(query: &Subquery, node: &LogicalPlan) -> Result<()> {
+    let is_next = |column: &Column| node.inputs().iter().any(|input| input.schema().has_column(column));
+    let is_reached = |outer: &Expr| !matches!(outer, Expr::OuterReferenceColumn(_, column) if !is_next(column));
+    if query.outer_ref_columns.iter().all(is_reached) {
+        return Ok(());
+    }
+    let message = "a query names columns of a query further out than the one around it";
+    Err(Diagnostic::error(Kind::Unsupported, message)
+        .hint("join with the table of these columns in the query between them"))
 }
 
 fn check(query: &Subquery, stands: Stands) -> Result<()> {

@@ -26,6 +26,17 @@ pub fn diagnose(error: &DataFusionError) -> Diagnostic {
     diagnostic
 }
 
+/// The same of an optimizer that was given a plan which holds together: a column that it misses is one that it lost.
+pub(in crate::query) fn diagnose_optimizer(error: &DataFusionError) -> Diagnostic {
+    match error.find_root() {
+        DataFusionError::SchemaError(inner, _) if matches!(inner.as_ref(), SchemaError::FieldNotFound { .. }) => {
+            tracing::debug!(%error, "the optimizer lost a column");
+            unplanned_query()
+        }
+        _ => diagnose(error),
+    }
+}
+
 /// The same of a statement that runs, without the value that the engine quotes: it is the first that was met, and which one that is
 /// follows how rows lie in files, hidden rows among them.
 pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
@@ -121,14 +132,40 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
         DataFusionError::IoError(inner) => disk_fault(inner).unwrap_or_else(|| internal(error)),
         DataFusionError::SchemaError(inner, _) => schema_error(inner),
         DataFusionError::Plan(text) | DataFusionError::Execution(text) | DataFusionError::Configuration(text) => {
-            invalid(text)
+            planning(text)
         }
         DataFusionError::SQL(inner, _) => invalid(&inner.to_string()),
-        DataFusionError::NotImplemented(text) => {
-            Diagnostic::error(Kind::Unsupported, format!("this is not supported: {}", plain(text)))
-        }
+        DataFusionError::NotImplemented(text) => unsupported(text),
         _ => internal(error),
     }
+}
+
+fn planning(text: &str) -> Diagnostic {
+    // Casts and the texts of queries are no part of a name.
+    if let Some((_, after)) = text.split_once("rojections require unique expression names but the expression \"")
+        && let Some((name, _)) = after.split_once("\" at position")
+    {
+        return same_name(name);
+    }
+    invalid(text)
+}
+
+fn unsupported(text: &str) -> Diagnostic {
+    // What the optimizer could not turn into a join reaches the physical planner, which has no plan for it.
+    let is_left = ["ScalarSubquery(", "Exists(", "InSubquery(", "OuterReferenceColumn(", "Subquery"]
+        .iter()
+        .any(|kind| text.contains(kind));
+    if text.starts_with("Physical plan does not support") && is_left {
+        return unplanned_query();
+    }
+    Diagnostic::error(Kind::Unsupported, format!("this is not supported: {}", plain(text)))
+}
+
+fn unplanned_query() -> Diagnostic {
+    let message = "a query inside another names columns of the query around it otherwise than by `=` in its WHERE, \
+                   or below LIMIT, a window or a set operation";
+    Diagnostic::error(Kind::Unsupported, message)
+        .hint("join with that query instead; `row_number() OVER (PARTITION BY …)` numbers the rows of each group")
 }
 
 /// Statements themselves write nothing but what they spill.
@@ -188,10 +225,14 @@ fn schema_error(error: &SchemaError) -> Diagnostic {
                 .hint("put the table's name or alias before it")
         }
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            Diagnostic::error(Kind::Invalid, format!("the query gives the name `{name}` to two columns"))
-                .hint("give one of them another name with AS")
+            same_name(name)
         }
     }
+}
+
+fn same_name(name: &str) -> Diagnostic {
+    Diagnostic::error(Kind::Invalid, format!("the query gives the name `{}` to two columns", plain(name)))
+        .hint("give one of them another name with AS")
 }
 
 /// Suggests only what the plan can see, which is the visible schema: a hidden name is no field of it.

@@ -17,11 +17,11 @@ use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::access;
 use super::correlated::check_correlated;
-use super::failure::diagnose;
+use super::failure::{diagnose, diagnose_optimizer};
 use super::kept::plan_bytes;
 use super::lists::keep_lists;
 use super::marks::{marked, unmarked};
-use super::membership::look_up;
+use super::predicates::plan_predicates;
 use super::session::ViewState;
 use super::setting::{Change, Defaults, Setting};
 use super::statement::{self, Explain, SERIES, Statement};
@@ -167,7 +167,7 @@ pub(in crate::query) async fn plan(
     check_names(state, &parsed)?;
     let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
     check_correlated(&logical)?;
-    let logical = look_up(logical).map_err(|error| diagnose(&error))?;
+    let logical = plan_predicates(logical).map_err(|error| diagnose(&error))?;
     let types = parameters::types(&logical)?;
     let zone = state.defaults.time_zone.as_deref();
     let here = values.map(|values| bound_here(values, &types, zone));
@@ -246,7 +246,7 @@ pub(in crate::query) fn optimize(
         *session.config_mut() = config;
     }
     session.mark_start_execution();
-    let plan = plan.optimize(&session).map_err(|error| diagnose(&error))?;
+    let plan = plan.optimize(&session).map_err(|error| diagnose_optimizer(&error))?;
     Ok(UnopenedQuery { session, plan })
 }
 

@@ -44,6 +44,7 @@ mod openings;
 mod panics;
 mod parameters;
 mod plain;
+mod predicates;
 mod process;
 mod pruning;
 mod purpose;
