@@ -64,7 +64,8 @@ pub(super) async fn open(
     }
     conform::some_readable(&dataset.columns, &unreadable)?;
     let pins = Arc::clone(&known.pins);
-    let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local");
+    let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local")
+        .with_vectors(known.has_vectors());
     let source = provider_as_source(Arc::new(filtered));
     let emptied = known.emptied();
     let types = source.schema();
@@ -169,6 +170,12 @@ impl Known {
         let files = snapshot.log_data();
         let emptied = files.iter().any(|file| file.partition_values_map().values().any(is_empty));
         if emptied { self.partitions() } else { Vec::new() }
+    }
+
+    fn has_vectors(&self) -> bool {
+        let snapshot = self.table.snapshot();
+        snapshot
+            .is_ok_and(|snapshot| snapshot.log_data().iter().any(|file| file.deletion_vector_descriptor().is_some()))
     }
 
     /// What [`is_newest`] compares with; none where the commit's file was gone when it was loaded.

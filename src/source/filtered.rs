@@ -9,7 +9,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
@@ -19,6 +19,7 @@ use object_store::path::Path;
 
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
+use super::vectors;
 
 /// A table whose filters are asked again of every row, whose rows are counted in its files, and whose files are pinned.
 ///
@@ -32,6 +33,7 @@ pub(super) struct Filtered {
     is_partition: Vec<bool>,
     pins: Arc<Pins>,
     is_local: bool,
+    has_vectors: bool,
 }
 
 impl Filtered {
@@ -41,7 +43,12 @@ impl Filtered {
         let columns = schema.fields().iter().zip(&is_partition).enumerate().filter(|(_, (_, partition))| !**partition);
         let width = |(_, (field, _)): &(usize, (&Arc<Field>, &bool))| width(field);
         let counted = columns.min_by_key(width).map(|(i, _)| i);
-        Self { table, counted, is_partition, pins, is_local }
+        Self { table, counted, is_partition, pins, is_local, has_vectors: false }
+    }
+
+    /// Of a table some of whose files have deletion vectors.
+    pub(super) fn with_vectors(self, has_vectors: bool) -> Self {
+        Self { has_vectors, ..self }
     }
 
     /// The projection, and whether it ends with a column that was not asked for, so that rows are read and not only promised.
@@ -69,18 +76,19 @@ impl Filtered {
                     return Err(DataFusionError::Execution(format!("the log names `{key}` twice")));
                 }
             }
-            let store = runtime.object_store(&config.object_store_url)?;
-            let store = PinnedStore::new(store, Arc::clone(&self.pins), self.is_local);
-            let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
-            let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
             let groups = config.file_groups.iter().map(|group| FileGroup::new(group.iter().map(uncounted).collect()));
             let statistics = Statistics { num_rows: Precision::Absent, ..config.statistics() };
-            let config: FileScanConfig = FileScanConfigBuilder::from(config.clone())
+            let mut uncounted = FileScanConfigBuilder::from(config.clone())
                 .with_file_groups(groups.collect())
-                .with_statistics(statistics)
-                .with_source(Arc::new(source))
-                .build();
-            Ok(Transformed::yes(DataSourceExec::from_data_source(config)))
+                .with_statistics(statistics);
+            if !self.has_vectors {
+                let store = runtime.object_store(&config.object_store_url)?;
+                let store = PinnedStore::new(store, Arc::clone(&self.pins), self.is_local);
+                let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
+                let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
+                uncounted = uncounted.with_source(Arc::new(source));
+            }
+            Ok(Transformed::yes(DataSourceExec::from_data_source(uncounted.build())))
         };
         plan.transform_up(pin).data()
     }
@@ -137,7 +145,11 @@ impl TableProvider for Filtered {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, counts) = self.columns(projection);
         let skipping: Vec<Expr> = filters.iter().filter(|filter| !names_long_text(filter)).cloned().collect();
-        let plan = self.table.scan(state, columns.as_ref(), &skipping, limit).await?;
+        let mut plan = self.table.scan(state, columns.as_ref(), &skipping, limit).await?;
+        if self.has_vectors {
+            let pinned = vectors::pinned_state(state, &plan, &self.pins, self.is_local).await?;
+            plan = self.table.scan(&pinned, columns.as_ref(), &skipping, limit).await?;
+        }
         let plan = self.pinned(plan, state)?;
         if !counts {
             return Ok(plan);

@@ -33,6 +33,7 @@ mod sources;
 mod store;
 mod text;
 mod values;
+mod vectors;
 mod watched;
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ async fn membership_in_a_query_is_looked_up() {
         (format!("NOT (region = ANY {of_all})"), true),
         (format!("amount IN (SELECT amount FROM sales.orders WHERE region = ANY {of_all})"), true),
         (format!("region > ANY {of_all}"), true),
-        (format!("region > ANY (SELECT region FROM sales.orders o WHERE o.amount < orders.amount)"), false),
+        ("region > ANY (SELECT region FROM sales.orders o WHERE o.amount < orders.amount)".to_owned(), false),
     ] {
         let plan = mesh.answer("ana", &format!("EXPLAIN SELECT order_id FROM sales.orders WHERE {condition}")).await;
         assert_eq!(!plan.contains("NestedLoopJoin"), looked_up, "{condition}: {plan}");

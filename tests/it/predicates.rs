@@ -30,11 +30,11 @@ fn any(x: Option<i64>, set: &[Option<i64>], compares: Compares) -> Truth {
 }
 
 fn is_some(each: impl Iterator<Item = Truth>) -> Truth {
-    each.fold(Some(false), |all, one| match (all, one) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (None, _) | (_, None) => None,
-        _ => Some(false),
-    })
+    let each: Vec<Truth> = each.collect();
+    if each.contains(&Some(true)) {
+        return Some(true);
+    }
+    (!each.contains(&None)).then_some(false)
 }
 
 type Answers = Box<dyn Fn(Option<i64>, &[Option<i64>]) -> Truth>;
@@ -57,8 +57,10 @@ fn predicates() -> Vec<(String, Answers)> {
     all
 }
 
+type Asks = fn(Truth) -> bool;
+
 /// The keys and names for which `{p}` is what a form asks.
-const FORMS: [(&str, fn(Truth) -> bool); 9] = [
+const FORMS: [(&str, Asks); 9] = [
     ("SELECT k, name FROM vn WHERE {p}", |p| p == Some(true)),
     ("SELECT k, name FROM vn WHERE NOT ({p})", |p| p == Some(false)),
     ("SELECT k, name FROM vn WHERE ({p}) IS NULL", |p| p.is_none()),

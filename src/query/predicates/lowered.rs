@@ -88,10 +88,7 @@ fn of<'a>(expr: &Expr, inputs: &'a mut [Input]) -> Result<&'a mut Input> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     let found = inputs.iter_mut().find(|input| columns.iter().all(|column| input.rows.schema().has_column(column)));
-    match found {
-        Some(input) => Ok(input),
-        None => not_impl_err!("an outer join whose condition asks a query about columns of both sides"),
-    }
+    found.map_or_else(|| not_impl_err!("an outer join whose condition asks a query about columns of both sides"), Ok)
 }
 
 impl Input {

@@ -138,11 +138,11 @@ impl<'a> Quantified<'a> {
         let Some(condition) = condition else { return has_rows(self.set, stands) };
         // Below the list of columns, whose names the engine would mix with those of the columns that it compares.
         let (rows, element) = match self.set.subquery.as_ref() {
-            LogicalPlan::Projection(Projection { expr, input, .. }) if expr.len() == 1 => {
-                (input, expr[0].clone().unalias_nested().data)
-            }
-            _ => (&self.set.subquery, Expr::Column(column_of(self.set))),
+            LogicalPlan::Projection(Projection { expr, input, .. }) => (input, expr.first()),
+            _ => (&self.set.subquery, None),
         };
+        let element =
+            element.map_or_else(|| Expr::Column(column_of(self.set)), |expr| expr.clone().unalias_nested().data);
         let condition = condition(element);
         // In one filter with what is asked there already: of two filters the engine keeps the columns of one.
         let (condition, rows) = match rows.as_ref() {
@@ -182,9 +182,7 @@ fn without_order(plan: &Arc<LogicalPlan>) -> &Arc<LogicalPlan> {
         LogicalPlan::Projection(projection) => without_order(&projection.input),
         LogicalPlan::Sort(Sort { input, fetch: None, .. }) => without_order(input),
         LogicalPlan::Limit(limit) => match (limit.get_skip_type(), limit.get_fetch_type()) {
-            (Ok(SkipType::Literal(0)), Ok(FetchType::Literal(Some(1..)) | FetchType::Literal(None))) => {
-                without_order(&limit.input)
-            }
+            (Ok(SkipType::Literal(0)), Ok(FetchType::Literal(Some(1..) | None))) => without_order(&limit.input),
             _ => plan,
         },
         _ => plan,

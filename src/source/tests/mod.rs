@@ -8,6 +8,7 @@ mod promises;
 mod pushdown;
 mod refresh;
 mod text;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::fmt;
