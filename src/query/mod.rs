@@ -3,6 +3,7 @@
 //! In: SQL text of one login. Out: a stream of scrubbed batches. Absent on purpose: gRPC, Cedar.
 
 mod access;
+mod casts;
 mod correlated;
 mod deadline;
 mod egress;
@@ -13,6 +14,7 @@ mod handover;
 mod kept;
 mod lists;
 mod marks;
+mod null_safe;
 mod options;
 mod parameters;
 mod plan;

@@ -16,11 +16,13 @@ use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::planner::object_name_to_table_reference;
 
 use super::access;
+use super::casts::keep_casts;
 use super::correlated::check_correlated;
 use super::failure::{diagnose, diagnose_optimizer};
 use super::kept::plan_bytes;
 use super::lists::keep_lists;
 use super::marks::{marked, unmarked};
+use super::null_safe::equalities;
 use super::predicates::plan_predicates;
 use super::session::ViewState;
 use super::setting::{Change, Defaults, Setting};
@@ -175,11 +177,15 @@ pub(in crate::query) async fn plan(
     let logical = as_meant(logical, zone).map_err(|error| diagnose(&error))?;
     functions::check_plan(&logical)?;
     functions::check_weight(&logical, limits.statement_depth)?;
-    let logical = keep_lists(logical).map_err(|error| diagnose(&error))?;
+    let logical = keep_lists(logical).and_then(equalities).map_err(|error| diagnose(&error))?;
     let logical = match explain {
         Some(option) => explained(logical, option),
         // Coerces types: only then is the schema the one that the stream will have.
-        None => state.state.analyzer().execute_and_check(logical, state.state.config_options(), |_, _| {}),
+        None => state
+            .state
+            .analyzer()
+            .execute_and_check(logical, state.state.config_options(), |_, _| {})
+            .and_then(keep_casts),
     }
     .map_err(|error| diagnose(&error))?;
     let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);

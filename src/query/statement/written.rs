@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::{similar, windows};
+use super::{precedence, rows, similar, windows};
 use crate::diagnostic::{Diagnostic, Result};
 
 /// # Errors
@@ -42,6 +42,8 @@ impl VisitorMut for Forms {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
+        precedence::restore(expr);
+        rows::write_out(expr);
         cut_off(expr);
         escape(expr);
         similar::write_out(expr);

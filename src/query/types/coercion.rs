@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
-use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRewriter};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, Case, InList, InSubquery, SetComparison, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -14,7 +14,7 @@ use datafusion::logical_expr::type_coercion::other::{
 };
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, Subquery, WindowFunctionDefinition, cast,
+    BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, Subquery, WindowFunctionDefinition, cast, lit,
     try_cast,
 };
 
@@ -175,6 +175,9 @@ impl Meaning<'_> {
                 | (DataType::Date32 | DataType::Date64, DataType::Timestamp(..)) => compared(self.reader, left, right)?,
                 _ => (left, right),
             },
+            // A day has hours in it.
+            [date, DataType::Interval(_)] if is_date(date) && !is_of_days(&right) => (moment(left)?, right),
+            [DataType::Interval(_), date] if is_date(date) && !is_of_days(&left) => (left, moment(right)?),
             _ => (left, right),
         })
     }
@@ -237,6 +240,7 @@ fn arguments<F: UDFCoercionExt>(reader: &Reader<'_>, args: Vec<Expr>, function: 
         args.iter().map(|arg| arg.to_field(reader.schema).ok().map(|(_, field)| field)).collect();
     let Some(fields) = fields else { return Ok(args) };
     let Ok(taken) = fields_with_udf(&fields, function) else { return Ok(args) };
+    let args = literals_as_taken(args, &taken)?;
     let given: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
     let to: Vec<DataType> = taken
         .iter()
@@ -259,6 +263,18 @@ fn arguments<F: UDFCoercionExt>(reader: &Reader<'_>, args: Vec<Expr>, function: 
     all.map(|(arg, (from, to))| if has_timestamp(to) { reader.read_as(arg, from, to) } else { Ok(arg) }).collect()
 }
 
+/// Whole numbers that are written out, in the type that the function takes. The type of some calls follows from such a number, as that
+/// of `round(x, 2)`: below a cast the engine would not see it until the type is chosen, and choose another one.
+fn literals_as_taken(args: Vec<Expr>, taken: &[FieldRef]) -> Result<Vec<Expr>> {
+    let as_taken = |(arg, taken): (Expr, &FieldRef)| match &arg {
+        Expr::Literal(value, _) if value.data_type().is_integer() && taken.data_type().is_integer() => {
+            Ok(value.cast_to(taken.data_type()).map_or(arg.clone(), lit))
+        }
+        _ => Ok(arg),
+    };
+    args.into_iter().zip(taken).map(as_taken).collect()
+}
+
 /// Two expressions that are compared, or whose span is asked for.
 fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
     let (Ok(one), Ok(other)) = (left.get_type(reader.schema), right.get_type(reader.schema)) else {
@@ -270,6 +286,20 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
     match to {
         Some(to) => Ok((reader.read_as(left, one, &to)?, reader.read_as(right, other, &to)?)),
         None => Ok((left, right)),
+    }
+}
+
+/// True for an interval that is written out and has whole days only: a date and such an interval are a date.
+fn is_of_days(interval: &Expr) -> bool {
+    match interval {
+        Expr::Negative(inner) => is_of_days(inner),
+        Expr::Literal(value, _) => match value {
+            ScalarValue::IntervalMonthDayNano(value) => value.is_none_or(|value| value.nanoseconds == 0),
+            ScalarValue::IntervalDayTime(value) => value.is_none_or(|value| value.milliseconds == 0),
+            ScalarValue::IntervalYearMonth(_) => true,
+            _ => false,
+        },
+        _ => false,
     }
 }
 
