@@ -1,0 +1,88 @@
+"""Why two right answers may differ, and the faults of meshgate that are known: each with its name, its source, and how it is recognised."""
+
+import re
+import typing
+
+from differential.compare import Answer
+
+
+class Case(typing.NamedTuple):
+    sql: str
+    """As meshgate was asked."""
+    ours: Answer
+    theirs: Answer
+    found: str
+    """How the answers differ; empty where one of them failed."""
+
+    def says(self, pattern: str) -> bool:
+        return re.search(pattern, self.sql) is not None
+
+    def fails(self, pattern: str) -> bool:
+        return re.search(pattern, self.ours.error or "") is not None
+
+
+class Reason(typing.NamedTuple):
+    name: str
+    why: str
+    holds: typing.Callable[[Case], bool]
+
+
+COMPUTED = "cannot be cast|cannot be computed|too large for its type|cast error|invalid argument error"
+
+# Both answers are right by some standard, or DuckDB's is not.
+REASONS = [
+    Reason(
+        "no variance",
+        "PostgreSQL, 9.21: corr and the regressions are NULL where a variance is 0; DuckDB's are NaN.",
+        lambda case: "nan" in case.found and case.says(r"corr\(|regr_slope\("),
+    ),
+    Reason(
+        "months of other lengths",
+        "From 31 March to 30 April is no whole month to MySQL's TIMESTAMPDIFF and to PostgreSQL's age, as docs/CLIENTS.md says; to DuckDB's date_sub it is one.",
+        lambda case: bool(case.found) and case.says(r"date_diff\('(month|year)'"),
+    ),
+    Reason(
+        "narrow numbers",
+        "DuckDB, Integer Types: a literal takes the type of the column beside it, and TINYINT overflows; here a literal is a BIGINT.",
+        lambda case: "Overflow" in (case.theirs.error or "") and re.search(r"INT(8|16|32)|TINYINT|SMALLINT|type INT", case.theirs.error) is not None,
+    ),
+    Reason(
+        "bounds below 1970",
+        "DuckDB 1.4 compares date_trunc(…, t) with a time before 1970 as if it were an hour later: 1970-01-01 00:00 is after 1969-12-31 23:59.",
+        lambda case: bool(case.found) and case.says(r"date_trunc\(") and "1969-12-31 23:59:59" in case.sql,
+    ),
+    Reason("joins of subqueries", "DuckDB answers some subqueries in joins with `Not implemented`.", lambda case: "Not implemented Error" in (case.theirs.error or "")),
+]
+
+# Wrong by the SQL standard or by PostgreSQL, and known. What is mended is taken out.
+FAULTS = [
+    Reason("edges of floats", "-0.0 is not 0 in IN, CASE and nullif, and NaN is no maximum of a group.", lambda case: bool(case.found) and case.says(r"\.g\b|IN \(0\.0|nullif|nan")),
+    Reason("constant NOT IN", "A constant that is NOT IN a subquery with NULLs is true.", lambda case: bool(case.found) and case.says(r"NOT IN \(SELECT|<> ALL")),
+    Reason("NULL = ANY of an empty list", "PostgreSQL, 9.25.3: false where the array has no elements.", lambda case: bool(case.found) and case.says(r"= ANY \((?!SELECT)")),
+    Reason("rows with NULLs compared", "PostgreSQL, 9.25.5: NULL where a NULL decides; so neither engine.", lambda case: bool(case.found) and case.says(r"\(\([^()]*, [^()]*\) (=|<|IN) \(")),
+    Reason("rows of expressions", "Rows hold names and literals only.", lambda case: case.fails("only identifiers and literals are supported in tuples")),
+    Reason(
+        "subqueries that are not joins",
+        "A subquery outside of WHERE, two levels deep, or correlated by more than one equality.",
+        lambda case: case.fails("physical plan does not support|null_aware anti join|correlated scalar subquery can only|there is no column .*; hint: the columns are|__correlated_sq"),
+    ),
+    Reason("decimals beside floats", "PostgreSQL compares and joins them as double precision; here a float becomes a decimal, and may be too large.", lambda case: case.fails(COMPUTED) and case.says(r"\.g\b|power\(|exp\(|\.f\b|::double|DOUBLE")),
+    Reason("rounded decimals", "A decimal keeps its precision when it is rounded, and has no place for the carry.", lambda case: case.fails(COMPUTED) and case.says(r"round\(|ceil\(|DECIMAL")),
+    Reason("aggregates of NULL", "An aggregate of an untyped NULL.", lambda case: case.fails("cannot be computed|not supported for Null") and case.says(r"(avg|sum|bit_\w+|stddev\w*|var_\w+)\((DISTINCT )?NULL")),
+    Reason("names without casts", "Two expressions that differ by a CAST have one name inside of the engine.", lambda case: case.fails("projections require unique expression names|gives the name")),
+    Reason("names of IN in aggregates", "A list of IN is rewritten, and its aggregate loses its name.", lambda case: case.fails(r"there is no column .*(FILTER|nullif)")),
+    Reason("DISTINCT ON in an order that repeats", "It fails inside the gateway.", lambda case: case.fails("failed inside the gateway") and case.says("DISTINCT ON")),
+    Reason("two types of round", "Decimals that are rounded to digits have another type than planned, and compare as other values.", lambda case: case.says(r"round\(") and (bool(case.found) or case.fails(COMPUTED))),
+    Reason("constants in the order of an aggregate", "They are taken for the place of a column.", lambda case: case.fails("order by column out of bounds|single expression required")),
+    Reason("numbers of array_position", "Its result is no BIGINT inside of a statement.", lambda case: case.fails("UInt64") and case.says(r"array_position\(")),
+]
+
+
+def explain(sql: str, ours: Answer, theirs: Answer, found: str | None) -> tuple[str, str] | None:
+    """The kind, `reason` or `fault`, and the name."""
+    case = Case(sql, ours, theirs, found or "")
+    for kind, reasons in (("reason", REASONS), ("fault", FAULTS)):
+        for reason in reasons:
+            if reason.holds(case):
+                return kind, reason.name
+    return None
