@@ -10,8 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from differential import compare, reasons
-from differential.query import Query
-from differential.tree import OURS, THEIRS, smaller
+from differential.tree import OURS, THEIRS, Query, smaller
 
 ARROW = {"int": pa.int64(), "text": pa.string(), "float": pa.float64(), "dec": pa.decimal128(12, 2), "date": pa.date32(), "stamp": pa.timestamp("us")}
 PYTHON = {"dec": decimal.Decimal, "date": datetime.date.fromisoformat, "stamp": datetime.datetime.fromisoformat}

@@ -46,7 +46,7 @@ def key(value):
     if value is None:
         return (0, "")
     if isinstance(value, float):
-        return (1, "nan") if math.isnan(value) else (1, f"{value + 0.0:.6e}")
+        return (1, "nan") if math.isnan(value) else (1, f"{value + 0.0:.8e}")
     if isinstance(value, decimal.Decimal):
         return (1, str(value.normalize()) if value else "0")
     return (1, str(value))
@@ -65,6 +65,18 @@ def equal(left, right) -> bool:
     return left == right
 
 
+def unmatched(left: list[tuple], right: list[tuple]) -> tuple[list[tuple], list[tuple]]:
+    """The rows that have no partner; floats may sort differently on both sides."""
+    pairs = [(one, other) for one, other in zip(left, right) if not all(map(equal, one, other))]
+    left, right = [one for one, _ in pairs], [other for _, other in pairs]
+    for one in list(left):
+        partner = next((place for place, other in enumerate(right) if all(map(equal, one, other))), None)
+        if partner is not None:
+            left.remove(one)
+            del right[partner]
+    return left, right
+
+
 def difference(ours: Answer, theirs: Answer, ordered: bool) -> str | None:
     """How the answers differ, in words; None where they are the same."""
     if len(ours.rows) != len(theirs.rows):
@@ -72,9 +84,11 @@ def difference(ours: Answer, theirs: Answer, ordered: bool) -> str | None:
     left, right = list(ours.rows), list(theirs.rows)
     if not ordered:
         left, right = (sorted(rows, key=lambda row: tuple(map(key, row))) for rows in (left, right))
+    if ours.rows and len(left[0]) != len(right[0]):
+        return f"{len(left[0])} columns, and {len(right[0])} of DuckDB"
+    if not ordered:
+        left, right = unmatched(left, right)
     for one, other in zip(left, right):
-        if len(one) != len(other):
-            return f"{len(one)} columns, and {len(other)} of DuckDB"
         if not all(map(equal, one, other)):
             return f"{one}, and {other} of DuckDB"
     for place, (one, other) in enumerate(zip(ours.kinds, theirs.kinds), 1):

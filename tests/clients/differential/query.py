@@ -1,10 +1,9 @@
 """Makes statements: random, typed, from a seed, so that most of them are answered."""
 
 import random
-import typing
 
-from differential import forms
-from differential.tree import EMPTY, Node, many, node, text
+from differential import forms, shapes
+from differential.tree import EMPTY, Node, Query, many, node, text
 
 LARGE = [
     ("id", "safe"), ("i8", "int"), ("i16", "int"), ("i32", "int"), ("i64", "int"), ("dec", "dec"), ("wide", "wide"), ("f", "float"), ("g", "real"), ("b", "bool"),
@@ -20,13 +19,6 @@ for form in forms.SCALARS:
     SCALARS.setdefault(form[0], []).append(form)
 
 Columns = list[tuple[str, str]]
-
-
-class Query(typing.NamedTuple):
-    node: Node
-    types: list[str]
-    ordered: bool = False
-    """The order of all rows is settled by the statement."""
 
 
 class Maker:
@@ -328,6 +320,8 @@ class Maker:
             return self.distinct_on()
         elif how < 0.19:
             query = self.unnested()
+        elif how < 0.27:
+            query = shapes.other(self)
         else:
             query = self.rows(2)
         if self.chance.random() < 0.35 and not set(query.types) & {*NESTED}:

@@ -44,6 +44,13 @@ class Node:
         return 1 + sum(part.size() for part in self.parts)
 
 
+class Query(typing.NamedTuple):
+    node: Node
+    types: list[str]
+    ordered: bool = False
+    """The order of all rows is settled by the statement."""
+
+
 def text(kind: str, ours: str, theirs: str | None = None) -> Node:
     return Node(kind, (ours, ours if theirs is None else theirs))
 
