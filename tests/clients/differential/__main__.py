@@ -46,7 +46,15 @@ def main() -> int:
                 asked = ask.shrink(cursors[reader], served.peers[reader], query, asked)
                 show(chosen.seed, number, reader, asked)
             if log and kind not in ("same", "both failed", "reason", "fault"):
-                entry = {"number": number, "reader": reader, "kind": kind, "detail": asked.verdict.detail, "ours": asked.ours, "theirs": asked.theirs, "values": asked.values}
+                entry = {
+                    "number": number,
+                    "reader": reader,
+                    "kind": kind,
+                    "detail": asked.verdict.detail,
+                    "ours": asked.ours,
+                    "theirs": asked.theirs,
+                    "values": asked.values,
+                }
                 log.write(json.dumps({**entry, "error": asked.answer.error, "peer": asked.peer.error}) + "\n")
                 log.flush()
             if number % 500 == 499:

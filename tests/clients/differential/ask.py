@@ -15,8 +15,12 @@ from differential.tree import OURS, THEIRS, Query, smaller
 ARROW = {"int": pa.int64(), "text": pa.string(), "float": pa.float64(), "dec": pa.decimal128(12, 2), "date": pa.date32(), "stamp": pa.timestamp("us")}
 PYTHON = {"dec": decimal.Decimal, "date": datetime.date.fromisoformat, "stamp": datetime.datetime.fromisoformat}
 # What a value does to a computation; both may fail of it, or one of them where it computes what the other leaves out.
-COMPUTED = re.compile(r"too large for its type|cannot be computed|cannot be cast|[Dd]ivi(sion|de) by zero|out of range|cast error|[Oo]verflow|Could not convert|Conversion Error")
-UNCLEAR = re.compile(r"INTERNAL|nternal error|panick|(logical|physical) plan|Schema error|Arrow error|DataFusion error|invalid argument error|NOT_IMPLEMENTED(?!.*hint:)")
+COMPUTED = re.compile(
+    r"too large for its type|cannot be computed|cannot be cast|[Dd]ivi(sion|de) by zero|out of range|cast error|[Oo]verflow|Could not convert|Conversion Error"
+)
+UNCLEAR = re.compile(
+    r"INTERNAL|nternal error|panick|(logical|physical) plan|Schema error|Arrow error|DataFusion error|invalid argument error|NOT_IMPLEMENTED(?!.*hint:)"
+)
 
 
 FATAL = ("different", "unclear", "failed")
@@ -63,6 +67,7 @@ def of_duckdb(connection: duckdb.DuckDBPyConnection, sql: str) -> compare.Answer
 def general(message: str) -> str:
     """A message without what belongs to one statement."""
     message = re.sub(r"\s+", " ", message.replace("[FlightSQL] ", ""))
+    message = re.sub(r"\(correlation id \w+\)", "", message)
     message = re.sub(r"`[^`]*`|\"[^\"]*\"|'[^']*'", "…", re.sub(r"\(\w+; \w+.*?\)$|Vendor code.*", "", message))
     return re.sub(r"\b[\d.e+-]*\d\b", "#", message)[:160].strip()
 
@@ -98,6 +103,7 @@ def ask(cursor, connection: duckdb.DuckDBPyConnection, query: Query) -> Asked:
 
 def shrink(cursor, connection: duckdb.DuckDBPyConnection, query: Query, first: Asked, most: int = 250) -> Asked:
     """The smallest statement found that is judged alike."""
+
     def alike(asked: Asked) -> bool:
         same = asked.verdict.kind == first.verdict.kind
         return same and (first.verdict.kind == "different" or asked.verdict.detail == first.verdict.detail)

@@ -59,7 +59,7 @@ def equal(left, right) -> bool:
         left, right = float(left), float(right)
         if math.isnan(left) or math.isnan(right):
             return math.isnan(left) and math.isnan(right)
-        return left == right or math.isclose(left, right, rel_tol=RELATIVE, abs_tol=1e-12)
+        return left == right or math.isclose(left, right, rel_tol=RELATIVE, abs_tol=1e-9)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(equal, left, right))
     return left == right

@@ -106,7 +106,13 @@ def delta(table: pa.Table, folder: pathlib.Path) -> None:
         name = f"part-{uuid.uuid4()}.parquet"
         part = part.drop_columns(["cat"])
         pyarrow.parquet.write_table(part, folder / name, row_group_size=7)
-        entry = {"path": name, "partitionValues": {"cat": category}, "size": (folder / name).stat().st_size, "modificationTime": 0, "dataChange": True}
+        entry = {
+            "path": name,
+            "partitionValues": {"cat": category},
+            "size": (folder / name).stat().st_size,
+            "modificationTime": 0,
+            "dataChange": True,
+        }
         return {"add": {**entry, "stats": json.dumps(statistics(part))} if known else entry}
 
     categories = table["cat"].to_pylist()

@@ -115,7 +115,9 @@ class Maker:
         how = self.chance.random()
         if how < 0.1:
             kind = self.chance.choice(["JOIN", "LEFT JOIN"])
-            return node("join", f"{{0}} {kind} {{1}} USING (cat)", left, right), left_scope + [each for each in right_scope if not each[0].endswith(".cat")]
+            return node("join", f"{{0}} {kind} {{1}} USING (cat)", left, right), left_scope + [
+                each for each in right_scope if not each[0].endswith(".cat")
+            ]
         if how < 0.15:
             names = (self.alias("n"), self.alias("n"))
             first = f"(SELECT cat, id, txt FROM lake.t_{self.format}) {names[0]}"
@@ -130,7 +132,9 @@ class Maker:
             aggregate = self.chance.random() < 0.5
             items = f"max({inner_scope[3][0]}) AS m, count(*) AS p" if aggregate else f"{inner_scope[3][0]} AS m, {inner_scope[5][0]} AS p"
             word = self.chance.choice(["CROSS JOIN LATERAL {1}", "LEFT JOIN LATERAL {1} ON true"]) if aggregate else "CROSS JOIN LATERAL {1}"
-            lateral = node("table", f"(SELECT {items} FROM {{0}} WHERE {{1}}{{2}}) {alias}", inner, match, node("clause", " AND {0}", condition, optional=True))
+            lateral = node(
+                "table", f"(SELECT {items} FROM {{0}} WHERE {{1}}{{2}}) {alias}", inner, match, node("clause", " AND {0}", condition, optional=True)
+            )
             return node("join", "{0} " + word, left, lateral), left_scope + [(f"{alias}.m", "dec"), (f"{alias}.p", "safe")]
         kind = self.chance.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "JOIN", "LEFT JOIN"])
         scope = left_scope + right_scope
@@ -142,7 +146,12 @@ class Maker:
         return node("join", f"{{0}} {kind} {{1}} ON {{2}}{{3}}", left, right, self.equality(left_scope, right_scope), residual), scope
 
     def equality(self, left: Columns, right: Columns) -> Node:
-        pairs = [(one, other) for one, kind in left for other, also in right if {kind, also} <= {"int", "safe"} or (kind == also and kind in ("text", "dec", "date", "stamp", "bool"))]
+        pairs = [
+            (one, other)
+            for one, kind in left
+            for other, also in right
+            if {kind, also} <= {"int", "safe"} or (kind == also and kind in ("text", "dec", "date", "stamp", "bool"))
+        ]
         one, other = self.chance.choice(pairs)
         sign = self.chance.choice(["=", "=", "=", "IS NOT DISTINCT FROM"])
         return text("bool", f"({one} {sign} {other})")
@@ -153,7 +162,13 @@ class Maker:
         inner, inner_scope, _ = self.table(False)
         both = inner_scope + scope
         how = self.chance.random()
-        condition = self.equality(scope, inner_scope) if self.chance.random() < 0.7 and any(kind in ("int", "safe", "text", "dec", "date") for _, kind in scope) and self.pairs(scope, inner_scope) else self.expression("bool", inner_scope, 1)
+        condition = (
+            self.equality(scope, inner_scope)
+            if self.chance.random() < 0.7
+            and any(kind in ("int", "safe", "text", "dec", "date") for _, kind in scope)
+            and self.pairs(scope, inner_scope)
+            else self.expression("bool", inner_scope, 1)
+        )
         where = node("clause", " WHERE {0}", condition, optional=True)
         if self.chance.random() < 0.3:
             where = node("clause", " WHERE {0} AND {1}", condition, self.expression("bool", both, 1), optional=True)
@@ -234,7 +249,9 @@ class Maker:
                     kinds.append("safe")
         having = EMPTY
         if keys and self.chance.random() < 0.25:
-            comparison = self.form(self.chance.choice([form for form in forms.AGGREGATES if form[0] == "int" and "ORDER BY" not in form[2]]), scope, 1)
+            comparison = self.form(
+                self.chance.choice([form for form in forms.AGGREGATES if form[0] == "int" and "ORDER BY" not in form[2]]), scope, 1
+            )
             having = node("clause", " HAVING {0} > {1}", comparison, self.literal("n"), optional=True)
         self.parameters, self.subqueries = parameters, kept
         return Query(node("query", "SELECT {0} FROM {1}{2}{3}{4}", self.items(parts), source, where, group, having), kinds)
@@ -247,7 +264,9 @@ class Maker:
         parameters, self.parameters = self.parameters, False
         parts = [text("safe", f"{alias}.id")]
         for kind, holes, ours, *theirs in chosen:
-            inside = [self.over(hole, scope, alias) if hole in ("total", "some", "part_by") else self.expression(hole, scope, 1) for hole in holes.split()]
+            inside = [
+                self.over(hole, scope, alias) if hole in ("total", "some", "part_by") else self.expression(hole, scope, 1) for hole in holes.split()
+            ]
             parts.append(node(kind, ours, *inside, theirs=theirs[0] if theirs else None))
         self.subqueries, self.parameters = kept, parameters
         return Query(node("query", "SELECT {0} FROM {1}{2}", self.items(parts), source, where), ["safe", *(form[0] for form in chosen)])
@@ -280,11 +299,19 @@ class Maker:
             number = self.chance.choice([column for column, kind in scope if kind == "safe"])
             union = self.chance.choice(["UNION ALL", "UNION"])
             condition = node("clause", " AND {0}", self.expression("bool", scope, 1), optional=True)
-            query = node("query", f"WITH RECURSIVE {name}(c1, c2) AS (SELECT {start}::bigint, 'a' {union} SELECT c1 + {step}, c2 || 'b' FROM {name} WHERE c1 < 7) SELECT {name}.c1, {name}.c2, {number} AS c3 FROM {name} JOIN {{0}} ON {number} = {name}.c1{{1}}", small, condition)
+            query = node(
+                "query",
+                f"WITH RECURSIVE {name}(c1, c2) AS (SELECT {start}::bigint, 'a' {union} SELECT c1 + {step}, c2 || 'b' FROM {name} WHERE c1 < 7) SELECT {name}.c1, {name}.c2, {number} AS c3 FROM {name} JOIN {{0}} ON {number} = {name}.c1{{1}}",
+                small,
+                condition,
+            )
             return Query(query, ["safe", "text", "safe"])
         if how < 0.4:
             table = f"lake.s_{self.format}"
-            query = text("query", f"WITH RECURSIVE {name}(c1) AS (SELECT k FROM {table} WHERE k IS NOT NULL UNION SELECT CAST(s.n AS INT) FROM {name} JOIN {table} s ON s.k = {name}.c1 WHERE s.n IS NOT NULL) SELECT c1 FROM {name}")
+            query = text(
+                "query",
+                f"WITH RECURSIVE {name}(c1) AS (SELECT k FROM {table} WHERE k IS NOT NULL UNION SELECT CAST(s.n AS INT) FROM {name} JOIN {table} s ON s.k = {name}.c1 WHERE s.n IS NOT NULL) SELECT c1 FROM {name}",
+            )
             return Query(query, ["safe"])
         inner = self.rows(depth - 1)
         scope = [(f"{name}.c{place}", kind) for place, kind in enumerate(inner.types, 1)]
@@ -293,7 +320,9 @@ class Maker:
         if self.chance.random() < 0.4:
             other = self.alias("y")
             pair = f"{name} JOIN {name} {other} ON {name}.c1 = {other}.c1"
-            return Query(node("query", f"WITH {name} AS ({{0}}) SELECT {{1}} FROM {pair}{{2}}", inner.node, self.items(parts), self.where(scope)), kinds)
+            return Query(
+                node("query", f"WITH {name} AS ({{0}}) SELECT {{1}} FROM {pair}{{2}}", inner.node, self.items(parts), self.where(scope)), kinds
+            )
         return Query(node("query", f"WITH {name} AS ({{0}}) SELECT {{1}} FROM {name}{{2}}", inner.node, self.items(parts), self.where(scope)), kinds)
 
     def distinct_on(self) -> Query:
@@ -303,13 +332,21 @@ class Maker:
         parts = [key, text("safe", f"{alias}.id"), *(self.expression(kind, scope, 1) for kind in kinds)]
         then = self.column(self.chance.choice(["text", "int", "dec"]), scope)
         tail = f"{self.direction()}, {{4}}{self.direction()}, {alias}.id"
-        return Query(node("query", "SELECT DISTINCT ON ({3}) {0} FROM {1}{2} ORDER BY {3}" + tail, self.items(parts), source, self.where(scope), key, then), ["text", "safe", *kinds])
+        return Query(
+            node("query", "SELECT DISTINCT ON ({3}) {0} FROM {1}{2} ORDER BY {3}" + tail, self.items(parts), source, self.where(scope), key, then),
+            ["text", "safe", *kinds],
+        )
 
     def unnested(self) -> Query:
         alias = self.alias("t")
         format = self.chance.choice([each for each in self.formats if each != "csv"])
         column, kind = self.chance.choice([("xs", "int"), ("names", "text")])
-        query = node("query", f"SELECT {{0}} FROM (SELECT id, unnest({column}) AS u FROM lake.t_{format}) {alias}{{1}}", self.items([text("safe", f"{alias}.id"), self.expression(kind, [(f"{alias}.u", kind)], 1)]), self.where([(f"{alias}.u", kind), (f"{alias}.id", "safe")]))
+        query = node(
+            "query",
+            f"SELECT {{0}} FROM (SELECT id, unnest({column}) AS u FROM lake.t_{format}) {alias}{{1}}",
+            self.items([text("safe", f"{alias}.id"), self.expression(kind, [(f"{alias}.u", kind)], 1)]),
+            self.where([(f"{alias}.u", kind), (f"{alias}.id", "safe")]),
+        )
         return Query(query, ["safe", kind])
 
     def statement(self) -> Query:
@@ -328,8 +365,16 @@ class Maker:
             orders = many("orders", [text("order", f"{place}{self.direction()}") for place in range(1, len(query.types) + 1)])
             limit = EMPTY
             if self.chance.random() < 0.5:
-                offset = node("clause", " OFFSET {0}", text("n", str(self.chance.randint(0, 4))), optional=True) if self.chance.random() < 0.4 else EMPTY
+                offset = (
+                    node("clause", " OFFSET {0}", text("n", str(self.chance.randint(0, 4))), optional=True) if self.chance.random() < 0.4 else EMPTY
+                )
                 value = self.chance.choice([0, 1, 3, 5, 10])
-                limit = node("clause", " LIMIT {0}{1}", Node("int", (str(value), str(value)), value=value if self.parameters and value else None), offset, optional=True)
+                limit = node(
+                    "clause",
+                    " LIMIT {0}{1}",
+                    Node("int", (str(value), str(value)), value=value if self.parameters and value else None),
+                    offset,
+                    optional=True,
+                )
             return Query(node("query", "{0} ORDER BY {1}{2}", query.node, orders, limit), query.types, True)
         return query

@@ -12,7 +12,28 @@ STAMPS = [
     "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999", "1969-12-31 23:59:59.999999", "1970-01-01 00:00:00", "2000-02-29 12:30:15.5",
     "2024-02-29 23:59:59", "1899-12-31 06:00:00.000001", "2024-01-01 00:00:00", "2026-07-15 08:09:10.123456", "2024-03-31 01:30:00",
 ]  # fmt: skip
-TEXTS = ["", "a", "A", "abc", "ABC", "aBc d", "é", "É", "Ünï cöde", "日本語", "x_y", "50%", "a\\b", "it's", 'say "hi"', "  padded ", "zz", "ab", "0", "naïve 😀 end"]
+TEXTS = [
+    "",
+    "a",
+    "A",
+    "abc",
+    "ABC",
+    "aBc d",
+    "é",
+    "É",
+    "Ünï cöde",
+    "日本語",
+    "x_y",
+    "50%",
+    "a\\b",
+    "it's",
+    'say "hi"',
+    "  padded ",
+    "zz",
+    "ab",
+    "0",
+    "naïve 😀 end",
+]
 NUMBERS = ["12", "-7", "0", "1.5", "007", "99999999999", "abc", "", " 5", "true"]
 CATEGORIES = ["red", "green", "blue", "red", "a b"]
 DECIMALS = [D("0.00"), D("1.50"), D("-1.50"), D("2.50"), D("9999999.99"), D("-9999999.99"), D("0.01"), D("123.45"), D("10.00")]
@@ -25,7 +46,9 @@ SCHEMA = pa.schema([
     ("cat", pa.string()), ("d", pa.date32()), ("ts", pa.timestamp("us")), ("tz", pa.timestamp("us", "UTC")),
     ("xs", pa.list_(pa.int64())), ("names", pa.list_(pa.string())), ("st", pa.struct([("a", pa.int64()), ("c", pa.string())])),
 ])  # fmt: skip
-SMALL = pa.schema([("k", pa.int32()), ("cat", pa.string()), ("name", pa.string()), ("w", pa.decimal128(12, 2)), ("since", pa.date32()), ("n", pa.int64())])
+SMALL = pa.schema(
+    [("k", pa.int32()), ("cat", pa.string()), ("name", pa.string()), ("w", pa.decimal128(12, 2)), ("since", pa.date32()), ("n", pa.int64())]
+)
 
 
 def moment(text: str) -> datetime.datetime:

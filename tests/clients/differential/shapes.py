@@ -13,9 +13,20 @@ if typing.TYPE_CHECKING:
 
 def values(maker: Maker) -> Query:
     kinds = maker.kinds(1, 3)
-    rows = [node("row", "({0})", many("cells", [maker.expression(kind, [], 1) for kind in kinds], least=len(kinds))) for _ in range(maker.chance.randint(2, 4))]
+    rows = [
+        node("row", "({0})", many("cells", [maker.expression(kind, [], 1) for kind in kinds], least=len(kinds)))
+        for _ in range(maker.chance.randint(2, 4))
+    ]
     # The first row settles the types.
-    first = node("row", "({0})", many("cells", [text(kind, forms.PARAMETERS[kind][0][1]) if kind in forms.PARAMETERS else maker.literal(kind) for kind in kinds], least=len(kinds)))
+    first = node(
+        "row",
+        "({0})",
+        many(
+            "cells",
+            [text(kind, forms.PARAMETERS[kind][0][1]) if kind in forms.PARAMETERS else maker.literal(kind) for kind in kinds],
+            least=len(kinds),
+        ),
+    )
     names = ", ".join(f"c{place}" for place in range(1, len(kinds) + 1))
     return Query(node("query", f"SELECT {names} FROM (VALUES {{0}}) AS v({names})", many("rows", [first, *rows])), kinds)
 
@@ -35,7 +46,9 @@ def windows_over_groups(maker: Maker) -> Query:
         ]
     )
     over = node("safe", window[0], key, number, theirs=window[1])
-    return Query(node("query", "SELECT {0} AS c1, count(*) AS c2, {1} AS c3 FROM {2}{3} GROUP BY {0}", key, over, source, where), ["text", "safe", "safe"])
+    return Query(
+        node("query", "SELECT {0} AS c1, count(*) AS c2, {1} AS c3 FROM {2}{3} GROUP BY {0}", key, over, source, where), ["text", "safe", "safe"]
+    )
 
 
 def qualified(maker: Maker) -> Query:
@@ -44,7 +57,17 @@ def qualified(maker: Maker) -> Query:
     order = maker.column(maker.chance.choice(["int", "dec", "date"]), table[1])
     function = maker.chance.choice(["row_number()", "row_number()", "count(*)"])
     window = f"{function} OVER (PARTITION BY {{2}} ORDER BY {{3}}{maker.direction()}, {alias}.id)"
-    return Query(node("query", f"SELECT {alias}.id AS c1, {{2}} AS c2 FROM {{0}}{{1}} QUALIFY {window} <= {maker.chance.randint(1, 3)}", table[0], maker.where(table[1]), key, order), ["safe", "text"])
+    return Query(
+        node(
+            "query",
+            f"SELECT {alias}.id AS c1, {{2}} AS c2 FROM {{0}}{{1}} QUALIFY {window} <= {maker.chance.randint(1, 3)}",
+            table[0],
+            maker.where(table[1]),
+            key,
+            order,
+        ),
+        ["safe", "text"],
+    )
 
 
 def nested_sets(maker: Maker) -> Query:

@@ -94,12 +94,16 @@ def world(home: pathlib.Path, seed: int):
     large, small = rows.tables(seed, ROWS)
     catalogs = home / "catalogs"
     (catalogs / "lake" / "policies").mkdir(parents=True)
-    (catalogs / "mesh.yaml").write_text("roles: [reader, analyst]\ntags: []\nclassifications: [internal, restricted]\ndefaultClassification: internal\n")
+    (catalogs / "mesh.yaml").write_text(
+        "roles: [reader, analyst]\ntags: []\nclassifications: [internal, restricted]\ndefaultClassification: internal\n"
+    )
     (catalogs / "lake" / "domain.yaml").write_text("name: lake\nowner: {team: t}\nsupport: [{channel: '#c'}]\n")
     policies = '@id("readers") permit (principal in Role::"reader", action == Action::"read", resource in Domain::"lake");\n'
     peers = {reader: duckdb.connect() for reader in READERS}
     for peer in peers.values():
-        peer.execute("CREATE SCHEMA raw; CREATE SCHEMA lake; SET TimeZone = 'UTC'; SET threads = 1; SET order_by_non_integer_literal = true; SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
+        peer.execute(
+            "CREATE SCHEMA raw; CREATE SCHEMA lake; SET TimeZone = 'UTC'; SET threads = 1; SET order_by_non_integer_literal = true; SET default_null_order = 'nulls_last_on_asc_first_on_desc'"
+        )
     for format, write in formats.WRITERS.items():
         for letter, whole, policy, seen in (("t", large, POLICIES, SEEN), ("s", small, SMALL, SMALL_SEEN)):
             table, name = fitted(whole, format), f"{letter}_{format}"
