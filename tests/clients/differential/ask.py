@@ -115,7 +115,7 @@ def shrink(cursor, connection: duckdb.DuckDBPyConnection, query: Query, first: A
         for less in sorted(smaller(query.node), key=lambda each: each.size()):
             if less.size() > query.node.size() or (less.size() == query.node.size() and less.write(OURS) >= query.node.write(OURS)):
                 continue
-            smallest = Query(less, query.types, query.ordered and "ORDER BY" in less.write(OURS))
+            smallest = Query(less, query.types, query.ordered and less.texts[OURS].startswith("{0} ORDER BY"))
             written = less.write(OURS)
             if tries >= most or written in seen:
                 continue

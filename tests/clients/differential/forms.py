@@ -138,6 +138,7 @@ SCALARS = [
     ("bool", "real real", "({0} < {1})"), ("bool", "real real", "({0} = {1})"), ("bool", "real real", "({0} IS DISTINCT FROM {1})"),
     ("bool", "real", "({0} > 0)"), ("bool", "real", "isnan({0})"), ("bool", "wide wide", "({0} < {1})"), ("bool", "wide wide", "({0} = {1})"),
     ("bool", "wide dec", "({0} >= {1})"), ("bool", "wide int", "({0} > {1})"),
+    ("bool", "ints ints", "({0} < {1})"), ("bool", "int", "({0} > 9223372036854775806.5)"), ("bool", "dec", "({0} * 1.1 = 2.75)"),
     # Dates and times.
     ("date", "date n", "({0} + {1})"), ("date", "date n", "({0} - {1})"), ("date", "stamp", "CAST({0} AS DATE)"), ("date", "tz", "CAST({0} AS DATE)"),
     ("date", "unit date", "CAST(date_trunc({0}, {1}) AS DATE)"), ("date", "date date", "greatest({0}, {1})"), ("date", "date date", "least({0}, {1})"),
@@ -154,6 +155,7 @@ SCALARS = [
     ("stamp", "n", "to_timestamp_seconds({0} * 100000)::timestamp", "make_timestamp({0}::bigint * 100000000000)"),
     ("stamp", "stamp", "CAST(CAST({0} AS VARCHAR) AS TIMESTAMP)"),
     ("stamp", "stamp", "date_bin(INTERVAL '6 hours', {0})", "time_bucket(INTERVAL '6 hours', {0}, TIMESTAMP '1970-01-01')"),
+    ("stamp", "date n", "({0} + INTERVAL '{1} hours')"), ("stamp", "date", "({0} - INTERVAL '90 minutes')"),
     ("tz", "unit tz", "date_trunc({0}, {1})"), ("tz", "tz n", "({0} + INTERVAL '{1} hours')"), ("tz", "tz tz", "coalesce({0}, {1})"),
     ("tz", "bool tz tz", "CASE WHEN {0} THEN {1} ELSE {2} END"), ("tz", "tz tz", "greatest({0}, {1})"), ("tz", "tz", "({0} - INTERVAL '1 day')"),
     ("tz", "stamp", "({0} AT TIME ZONE 'UTC')"),
@@ -175,6 +177,7 @@ AGGREGATES = [
     ("dec", "dec", "sum({0})"), ("dec", "dec", "min({0})"), ("dec", "dec", "max({0})"), ("dec", "dec", "sum(DISTINCT {0})"),
     ("dec", "dec bool", "sum({0}) FILTER (WHERE {1})"), ("float", "float", "sum({0})"), ("float", "float", "avg({0})"), ("float", "safe", "avg({0})"),
     ("float", "dec", "avg(CAST({0} AS DOUBLE))"), ("float", "float", "min({0})"), ("float", "float", "max({0})"), ("float", "safe", "avg(DISTINCT {0})"),
+    ("float", "safe", "percentile_cont(0.9) WITHIN GROUP (ORDER BY {0}::double)"),
     ("wide", "wide", "sum({0})"), ("wide", "wide", "max({0})"), ("real", "real", "max({0})"), ("real", "real", "min({0})"),
     ("int", "real", "count(DISTINCT {0})"), ("float", "safe", "stddev({0})"), ("float", "safe", "stddev_pop({0})"), ("float", "safe", "var_samp({0})"),
     ("float", "safe", "var_pop({0})"), ("float", "safe safe", "corr({0}, {1})"), ("float", "safe safe", "covar_pop({0}, {1})"),
