@@ -143,7 +143,12 @@ class Maker:
             self.subqueries, kept = 0, self.subqueries
             residual = node("clause", " AND {0}", self.expression("bool", scope, 1), optional=True)
             self.subqueries = kept
-        return node("join", f"{{0}} {kind} {{1}} ON {{2}}{{3}}", left, right, self.equality(left_scope, right_scope), residual), scope
+        joined = node("join", f"{{0}} {kind} {{1}} ON {{2}}{{3}}", left, right, self.equality(left_scope, right_scope), residual)
+        if self.chance.random() > 0.25:
+            return joined, scope
+        third, third_scope, _ = self.table(False)
+        kind = self.chance.choice(["JOIN", "JOIN", "LEFT JOIN"])
+        return node("join", f"{{0}} {kind} {{1}} ON {{2}}", joined, third, self.equality(scope, third_scope)), scope + third_scope
 
     def equality(self, left: Columns, right: Columns) -> Node:
         pairs = [
