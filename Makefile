@@ -1,7 +1,7 @@
 # `make test` installs what the tests need and runs all of them; `.ci/run` adds the lints.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/meshgate/target
 
-.PHONY: build lint test test-rust test-clients compose-check mutants shapes soak bench-gate bench-race bench-peers
+.PHONY: build lint test test-rust test-clients compose-check mutants shapes soak differential bench-gate bench-race bench-peers
 build:
 	cargo build --release
 
@@ -41,6 +41,13 @@ soak: shapes
 	    cargo test --release --test it -- --nocapture generate::
 	MESHGATE_MUTANTS=1200 MESHGATE_MUTANT_SEED="$(SEED)" cargo test --release --test it -- --nocapture damage::
 	MESHGATE_SOAK_MEMORY=256 MESHGATE_SOAK_SORTS=20 cargo test --release --test it -- --nocapture --test-threads 1 memory::
+
+# Generated statements of four formats and two readers, whose answers DuckDB gives too: `make differential SEED=7 STATEMENTS=20000`.
+# A difference that no reason explains is printed with its seed and number, and at the smallest it could be made.
+differential:
+	cargo test --no-run
+	venv=$$(scripts/venv.sh requirements.txt "statements that DuckDB answers too") && \
+	    { [ -z "$$venv" ] || (cd tests/clients && MESHGATE_BIN="$(CARGO_TARGET_DIR)/debug/meshgate" "$$venv/bin/python" -m differential --seed "$(or $(SEED),1)" --statements "$(or $(STATEMENTS),20000)"); }
 
 # Prints how long each takes to end and the longest time it held a thread. Not beside other work.
 shapes:
