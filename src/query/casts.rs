@@ -5,10 +5,10 @@
 //! into `nullif(…, NULL)`, which is the cast, and none to the optimizer.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
+use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{ExprSchema, Result, ScalarValue};
 use datafusion::functions::core::expr_fn::nullif;
-use datafusion::logical_expr::expr::{Between, InList, TryCast};
+use datafusion::logical_expr::expr::TryCast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, lit};
@@ -28,14 +28,17 @@ pub(in crate::query) fn keep_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
                 return Ok(Transformed::no(expr));
             }
             let name = names.save(&expr);
-            let kept = expr.transform_up(|expr| {
-                if is_condition || is_comparison(&expr) {
-                    return expr.map_children(|child| Ok(kept(child, &schema)));
-                }
-                Ok(Transformed::no(expr))
-            })?;
-            // A condition may be a cast itself.
-            let kept = if is_condition { kept.transform_data(|expr| Ok(self::kept(expr, &schema)))? } else { kept };
+            let all = |expr: Expr| expr.transform_up(|expr| Ok(kept(expr, &schema)));
+            let kept = if is_condition {
+                all(expr)?
+            } else {
+                expr.transform_down(|expr| {
+                    if !is_comparison(&expr) {
+                        return Ok(Transformed::no(expr));
+                    }
+                    Ok(Transformed::new(all(expr)?.data, true, TreeNodeRecursion::Jump))
+                })?
+            };
             Ok(kept.update_data(|expr| name.restore(expr)))
         })
     })
@@ -43,12 +46,12 @@ pub(in crate::query) fn keep_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 fn is_comparison(expr: &Expr) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     match expr {
         Expr::BinaryExpr(BinaryExpr { op, .. }) => {
-            use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
             matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
         }
-        Expr::Between(Between { .. }) | Expr::InList(InList { .. }) => true,
+        Expr::Between(_) | Expr::InList(_) => true,
         _ => false,
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::core::expr_fn::nullif;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 
 /// # Errors
@@ -20,7 +21,11 @@ pub(in crate::query) fn keep_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
         {
             return Ok(Transformed::no(node));
         }
-        node.map_expressions(apart)
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(apart(expr)?.update_data(|expr| name.restore(expr)))
+        })
     })
     .data()
 }

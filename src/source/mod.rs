@@ -44,4 +44,5 @@ pub use pinned::Replaced;
 pub use raw::{Open, RawTable, Watch};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};
+pub use values::with_seconds;
 pub use watched::{Silent, is_silent};

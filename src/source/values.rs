@@ -126,7 +126,7 @@ fn date(text: &str) -> Option<String> {
 }
 
 /// `2024-01-31 12:30` as `2024-01-31 12:30:00`.
-fn with_seconds(text: &str) -> String {
+pub fn with_seconds(text: &str) -> String {
     const MINUTES: usize = "2024-01-31 12:30".len();
     let bytes = text.as_bytes();
     let has_minutes =

@@ -186,3 +186,112 @@ async fn wrong_plans_are_refused() {
     ])
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_compared_field_by_field() {
+    rows(&[
+        ("SELECT (1, NULL) < (1, 'a'), (1, 'a') = (1, NULL), (1, 'a') <> (1, NULL)", "NULL | NULL | NULL"),
+        ("SELECT (1, 'a') = (2, NULL), (1, 2) <> (1, 3), (2, NULL) > (1, NULL)", "false | true | true"),
+        ("SELECT (1, 2) < (1, 3), (1, 2) <= (1, 2), (1, 2, 3) >= (1, 2, 4)", "true | true | false"),
+        (
+            "SELECT (1, 2) IN ((1, NULL), (3, 4)), (1, 2) NOT IN ((1, 3)), (abs(-1), 'a') = (1, 'a')",
+            "NULL | true | true",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn distinct_from_ends_where_and_begins() {
+    rows(&[
+        ("SELECT NULL IS DISTINCT FROM true AND false", "false"),
+        ("SELECT x FROM (VALUES (1, true), (2, false)) t(x, y) WHERE x IS NOT DISTINCT FROM 2 OR y ORDER BY x", "1, 2"),
+    ])
+    .await;
+}
+
+/// NULL equals NULL for the one condition that says so, and for no other of the same joins.
+#[tokio::test(flavor = "multi_thread")]
+async fn null_safe_joins() {
+    let t = "(VALUES (1, CAST(NULL AS INT)), (2, 20), (NULL, 30), (4, NULL)) t(a, b)";
+    let u = "(VALUES (CAST(1 AS BIGINT), 10), (NULL, 20), (4, NULL)) u(k, v)";
+    let w = "(VALUES (10), (20), (NULL)) w(v)";
+    rows(&[
+        (&format!("SELECT a, k FROM {t} JOIN {u} ON a IS NOT DISTINCT FROM k ORDER BY a"), "1 | 1, 4 | 4, NULL | NULL"),
+        (&format!("SELECT a FROM {t} JOIN {u} ON a IS NOT DISTINCT FROM k WHERE b = v"), ""),
+        (
+            &format!("SELECT a, w.v FROM {t} JOIN {u} ON a IS NOT DISTINCT FROM k JOIN {w} ON w.v = u.v ORDER BY a"),
+            "1 | 10, NULL | 20",
+        ),
+        (
+            "SELECT x FROM (VALUES ('a'), (NULL)) t(x) JOIN (VALUES (CAST(NULL AS VARCHAR)), ('a'), ('')) u(y) \
+             ON x IS NOT DISTINCT FROM y ORDER BY x",
+            "a, NULL",
+        ),
+        (
+            "SELECT x FROM (VALUES (1), (NULL)) t(x) WHERE EXISTS (SELECT 1 FROM (VALUES (NULL), (2)) u(y) \
+             WHERE x IS NOT DISTINCT FROM y)",
+            "NULL",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn casts_that_merge_values_stay() {
+    let at =
+        "(VALUES (TIMESTAMP '2024-01-01 03:00'), (TIMESTAMP '2024-01-01 02:00'), (TIMESTAMP '2024-01-02 01:00')) t(x)";
+    let decimals = "(VALUES (CAST(1.9 AS DECIMAL(3, 1))), (1.2), (0.4)) t(x)";
+    rows(&[
+        (&format!("SELECT x FROM {at} WHERE x::date = DATE '2024-01-01' ORDER BY x"), "2024-01-01T02:00:00, 2024-01-01T03:00:00"),
+        ("SELECT id FROM (VALUES (3), (0), (1), (2)) t(id) WHERE CAST(id AS BOOLEAN) ORDER BY id", "1, 2, 3"),
+        ("SELECT x FROM (VALUES ('1'), ('01'), ('2')) t(x) WHERE CAST(x AS INT) = 1 ORDER BY x", "01, 1"),
+        (
+            "SELECT id, row_number() OVER (ORDER BY id DESC) FROM (VALUES (3), (1), (2)) t(id) WHERE CAST(id AS BOOLEAN) ORDER BY id",
+            "1 | 3, 2 | 2, 3 | 1",
+        ),
+        (&format!("SELECT count(*) FROM {decimals} WHERE CAST(x AS INT) = 1"), "2"),
+        (&format!("SELECT CAST(x AS INT) = 1 AS is_one FROM {decimals} ORDER BY x"), "false, true, true"),
+        (&format!("SELECT count(*) FROM {decimals} WHERE CAST(x AS INT) BETWEEN 0 AND 0"), "1"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_keep_their_digits_and_types() {
+    rows(&[
+        ("SELECT 12345678901234567890.5, 99999999999999999999, 0.1, 1.50", "12345678901234567890.5 | 99999999999999999999 | 0.1 | 1.5"),
+        ("SELECT count(*) FROM (VALUES (9223372036854775807)) t(x) WHERE x > 9223372036854775806.5", "1"),
+        ("SELECT count(*) FROM (VALUES (9223372036854775807)) t(x) WHERE x = 9223372036854775806.0", "0"),
+        ("SELECT arrow_typeof(round(x, 1)), round(x, 1) FROM (VALUES (CAST(9.99 AS DECIMAL(3, 2)))) t(x)", "Decimal128(3, 1) | 10.0"),
+        ("SELECT count(*) FROM (VALUES (CAST(1.52 AS DECIMAL(12, 2))), (1.58)) t(x) WHERE round(x, 1) = CAST(1.5 AS DECIMAL(12, 2))", "1"),
+        (
+            "SELECT x > y FROM (VALUES (CAST(1.5 AS DECIMAL(12, 2)), CAST('NaN' AS DOUBLE)), (1.5, 1e30), (1.5, 1.25)) t(x, y) ORDER BY y",
+            "true, false, false",
+        ),
+        ("SELECT x ^ x FROM (VALUES (CAST(NULL AS SMALLINT)), (3)) t(x) ORDER BY x", "0, NULL"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_have_hours() {
+    rows(&[
+        (
+            "SELECT DATE '2024-01-01' + INTERVAL '36 hours', DATE '2024-01-01' - INTERVAL '1 hour', INTERVAL '2 hours' + DATE '2024-01-01'",
+            "2024-01-02T12:00:00 | 2023-12-31T23:00:00 | 2024-01-01T02:00:00",
+        ),
+        ("SELECT DATE '2024-01-31' + INTERVAL '1 month', DATE '2024-01-01' - INTERVAL '2 days'", "2024-02-29 | 2023-12-30"),
+        ("SELECT TIMESTAMP '2024-07-01 22:30', TIMESTAMP '2024-07-01 22:30' > '2024-07-01 22:29'", "2024-07-01T22:30:00 | true"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expressions_keep_their_names() {
+    rows(&[
+        ("SELECT bool_and(x IN (1, 5)) FILTER (WHERE x IN (1, 5) IS NOT NULL) FROM (VALUES (1), (7)) t(x)", "false"),
+        ("SELECT DISTINCT ON (g) g, x FROM (VALUES ('a', 2), ('a', 1)) t(g, x) ORDER BY g, g, x", "a | 1"),
+    ])
+    .await;
+}

@@ -92,7 +92,7 @@ mod tests {
             ("a is distinct from b and c", "((a <> b) AND c)"),
             ("a is not distinct from b or c and d", "((a == b) OR (c AND d))"),
             ("x and a is distinct from b or c", "((x AND (a <> b)) OR c)"),
-            ("x or a is distinct from b and c or d", "((x OR ((a <> b) AND c)) OR d)"),
+            ("x or a is distinct from b and c or d", "(x OR (((a <> b) AND c) OR d))"),
             ("not a is distinct from b and c", "((NOT (a <> b)) AND c)"),
             ("not (a is distinct from b and c)", "(NOT ((a <> b) AND c))"),
             ("a is distinct from (b and c)", "(a <> (b AND c))"),

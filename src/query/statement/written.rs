@@ -5,9 +5,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, Expr, Fetch, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query, Select, SetExpr,
-    Statement as Ast, Top, TopQuantity, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, ExactNumberInfo, Expr, Fetch, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query,
+    Select, SetExpr, Statement as Ast, Top, TopQuantity, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -48,6 +49,7 @@ impl VisitorMut for Forms {
         escape(expr);
         similar::write_out(expr);
         any_as_all(expr);
+        exact(expr);
         ControlFlow::Continue(())
     }
 }
@@ -187,6 +189,33 @@ fn any_as_all(expr: &mut Expr) {
     };
     let all = Expr::AllOp { left: left.clone(), compare_op: otherwise, right: right.clone() };
     *expr = Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(all))) };
+}
+
+/// Digits that a float has for certain.
+const FLOAT_DIGITS: usize = 15;
+/// Digits that a decimal may have.
+const DECIMAL_DIGITS: usize = 38;
+
+/// A number with more digits than a float keeps, as a decimal that keeps them all.
+fn exact(expr: &mut Expr) {
+    let Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) = expr else { return };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let whole = whole.trim_start_matches('0');
+    let digits = whole.len() + fraction.len();
+    let is_float = text.contains('.') || text.parse::<u64>().is_err();
+    if !is_float || !is_digits(whole) || !is_digits(fraction) || !(FLOAT_DIGITS + 1..=DECIMAL_DIGITS).contains(&digits)
+    {
+        return;
+    }
+    let (Ok(precision), Ok(scale)) = (u64::try_from(digits), i64::try_from(fraction.len())) else { return };
+    *expr = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::value(Value::SingleQuotedString(text.clone()))),
+        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)),
+        array: false,
+        format: None,
+    };
 }
 
 fn number(digits: &str) -> Expr {

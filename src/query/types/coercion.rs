@@ -1,10 +1,12 @@
 //! The plan with each value read as it is meant, before the engine chooses types.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRewriter};
 use datafusion::common::{Result, ScalarValue};
+use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::expr::{Between, Case, InList, InSubquery, SetComparison, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -14,11 +16,11 @@ use datafusion::logical_expr::type_coercion::other::{
 };
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, Subquery, WindowFunctionDefinition, cast, lit,
-    try_cast,
+    BinaryExpr, Cast, Distinct, Expr, ExprSchemable as _, LogicalPlan, Operator, Subquery, WindowFunctionDefinition,
+    cast, lit, try_cast,
 };
 
-use super::common::{Reader, field, has_nanoseconds, has_timestamp, in_microseconds, narrowed};
+use super::common::{Reader, field, has_nanoseconds, has_timestamp, in_microseconds, narrowed, spelled_out};
 use super::{counts, relations};
 use crate::query::functions::of_seconds;
 
@@ -40,6 +42,14 @@ fn meant(node: LogicalPlan, zone: Option<&str>) -> Result<LogicalPlan> {
         LogicalPlan::Values(values) => return relations::values(values, &reader),
         LogicalPlan::TableScan(scan) => return relations::scan(scan),
         LogicalPlan::Union(union) => return relations::union(union, zone),
+        LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
+            // The engine plans no order by one expression twice.
+            let mut seen = HashSet::new();
+            for sort in distinct.sort_expr.iter_mut() {
+                sort.retain(|sort| seen.insert(sort.expr.clone()));
+            }
+            LogicalPlan::Distinct(Distinct::On(distinct))
+        }
         LogicalPlan::Join(mut join) => {
             let pairs = std::mem::take(&mut join.on).into_iter();
             join.on = pairs.map(|(left, right)| compared(&reader, left, right)).collect::<Result<_>>()?;
@@ -76,7 +86,7 @@ impl TreeNodeRewriter for Meaning<'_> {
                         let number = try_cast(*expr, DataType::Int64);
                         Box::new(try_cast(number, DataType::Timestamp(TimeUnit::Second, zone.clone())))
                     }
-                    _ => expr,
+                    to => Box::new(spelled_out(*expr, to)),
                 };
                 Expr::TryCast(TryCast::new_from_field(expr, field))
             }
@@ -141,7 +151,7 @@ impl Meaning<'_> {
         let is_number = expr.get_type(self.reader.schema).is_ok_and(|from| from.is_numeric());
         let expr = match to.data_type() {
             DataType::Timestamp(_, zone) if is_number => of_seconds(zone.clone()).call(vec![expr]),
-            _ => expr,
+            to => spelled_out(expr, to),
         };
         Cast::new_from_field(Box::new(expr), to)
     }
@@ -151,6 +161,10 @@ impl Meaning<'_> {
             compared(self.reader, *left, *right)?
         } else if matches!(op, Operator::Plus | Operator::Minus) {
             self.sum(*left, op, *right)?
+        } else if op == Operator::BitwiseXor && left == right {
+            // The optimizer takes `a ^ a` for 0, also where a is NULL.
+            let null = ScalarValue::try_from(&left.get_type(self.reader.schema)?)?;
+            (*left, nullif(*right, lit(null)))
         } else {
             (*left, *right)
         };
@@ -170,14 +184,14 @@ impl Meaning<'_> {
         Ok(match types.as_slice() {
             [date, time] if is_date(date) && is_time(time) => (moment(left)?, span(right)),
             [time, date] if is_time(time) && is_date(date) && op == Operator::Plus => (span(left), moment(right)?),
+            // A day has hours in it.
+            [date, DataType::Interval(_)] if is_date(date) && !is_of_days(&right) => (moment(left)?, right),
+            [DataType::Interval(_), date] if is_date(date) && !is_of_days(&left) => (left, moment(right)?),
             [one, other] if op == Operator::Minus && one != other => match (one, other) {
                 (DataType::Timestamp(..), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
                 | (DataType::Date32 | DataType::Date64, DataType::Timestamp(..)) => compared(self.reader, left, right)?,
                 _ => (left, right),
             },
-            // A day has hours in it.
-            [date, DataType::Interval(_)] if is_date(date) && !is_of_days(&right) => (moment(left)?, right),
-            [DataType::Interval(_), date] if is_date(date) && !is_of_days(&left) => (left, moment(right)?),
             _ => (left, right),
         })
     }
@@ -280,12 +294,32 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
     let (Ok(one), Ok(other)) = (left.get_type(reader.schema), right.get_type(reader.schema)) else {
         return Ok((left, right));
     };
+    // Exact numbers beside others are compared as those, which know infinity, NaN and larger ones.
+    match (one.is_decimal(), other.is_decimal()) {
+        (true, false) if other.is_floating() && !fits_decimals(&right) => {
+            return Ok((cast(left, DataType::Float64), right));
+        }
+        (false, true) if one.is_floating() && !fits_decimals(&left) => {
+            return Ok((left, cast(right, DataType::Float64)));
+        }
+        _ => {}
+    }
     let types = [one, other];
     let [one, other] = &types;
     let to = comparison_coercion(one, other).map(|common| narrowed(&common, &types)).filter(has_timestamp);
     match to {
         Some(to) => Ok((reader.read_as(left, one, &to)?, reader.read_as(right, other, &to)?)),
         None => Ok((left, right)),
+    }
+}
+
+/// True for a number that is written out, and that the engine compares with decimals as one of them.
+fn fits_decimals(number: &Expr) -> bool {
+    const LARGEST: f64 = 1e15;
+    match number {
+        Expr::Negative(inner) => fits_decimals(inner),
+        Expr::Literal(ScalarValue::Float64(Some(number)), _) => number.abs() < LARGEST,
+        _ => false,
     }
 }
 

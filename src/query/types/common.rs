@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable as _};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable as _, lit};
+
+use crate::source::with_seconds;
 
 /// The zone of columns with one. Where another stands, the statement has written it.
 const OF_COLUMNS: &str = "UTC";
@@ -93,6 +95,7 @@ impl Reader<'_> {
         if from == to {
             return Ok(expr);
         }
+        let expr = spelled_out(expr, to);
         if let (DataType::Timestamp(unit, _), Some(own)) = (to, self.zone)
             && is_here(from, to, own)
         {
@@ -103,6 +106,17 @@ impl Reader<'_> {
             return written(expr).cast_to(to, self.schema);
         }
         expr.cast_to(to, self.schema)
+    }
+}
+
+/// The text of a time as the engine reads it: `2024-07-01 12:00` has seconds too.
+pub(super) fn spelled_out(expr: Expr, to: &DataType) -> Expr {
+    match &expr {
+        Expr::Literal(value, _) if has_timestamp(to) => match value.try_as_str() {
+            Some(Some(text)) => lit(with_seconds(text)),
+            _ => expr,
+        },
+        _ => expr,
     }
 }
 
