@@ -20,6 +20,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::fit::type_name;
 use super::location::Place;
+use super::survey::Choice;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
@@ -268,7 +269,8 @@ impl TableProvider for FileTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let files = self.chosen(state, filters)?;
+        let mut files = self.chosen(state, filters)?;
+        files.retain(|file| Choice::admits(state, &file.meta.location));
         if files.is_empty() {
             let schema = match projection {
                 Some(indices) => Arc::new(self.schema.project(indices)?),

@@ -19,6 +19,7 @@ use object_store::path::Path;
 
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
+use super::survey::Choice;
 
 /// A table whose filters are asked again of every row, whose rows are counted in its files, and whose files are pinned.
 ///
@@ -73,7 +74,11 @@ impl Filtered {
             let store = PinnedStore::new(store, Arc::clone(&self.pins), self.is_local);
             let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
             let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
-            let groups = config.file_groups.iter().map(|group| FileGroup::new(group.iter().map(uncounted).collect()));
+            let admitted = |group: &FileGroup| {
+                let files = group.iter().filter(|file| Choice::admits(state, &file.object_meta.location));
+                FileGroup::new(files.map(uncounted).collect())
+            };
+            let groups = config.file_groups.iter().map(admitted);
             let statistics = Statistics { num_rows: Precision::Absent, ..config.statistics() };
             let config: FileScanConfig = FileScanConfigBuilder::from(config.clone())
                 .with_file_groups(groups.collect())

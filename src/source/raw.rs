@@ -86,6 +86,15 @@ impl RawTable {
         self.unreadable.iter().find(|(name, _)| name.as_str() == column).map(|(_, why)| why)
     }
 
+    pub(super) fn all_unreadable(&self) -> &BTreeMap<ColumnName, Diagnostic> {
+        &self.unreadable
+    }
+
+    /// For counts of what is not as promised, which show no value.
+    pub(super) fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
     pub(super) fn first_unreadable(&self) -> Option<&Diagnostic> {
         self.unreadable.values().next()
     }

@@ -151,6 +151,10 @@ impl Sources {
         self.placement(entry).is_some_and(|placement| placement.health.is_silent())
     }
 
+    pub(super) fn place(&self, entry: &TableEntry) -> Result<Place> {
+        Place::resolve(&self.looker.stores, entry)
+    }
+
     fn placement(&self, entry: &TableEntry) -> Option<Placement> {
         let contract = &entry.product.contract;
         self.looker.stores.placement(&contract.domain, &contract.server.location).ok()

@@ -18,6 +18,7 @@ mod callers;
 mod calls;
 mod cancel;
 mod catalogs;
+mod check_data;
 mod connections;
 mod conversations;
 mod cookies;
