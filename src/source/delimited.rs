@@ -203,4 +203,8 @@ impl Records for CsvRecords {
     fn is_foreign(&self) -> bool {
         self.foreign
     }
+
+    fn fault(&self) -> Option<&str> {
+        None
+    }
 }

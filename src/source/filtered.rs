@@ -17,6 +17,7 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use object_store::path::Path;
 
+use super::damaged::Damaged;
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
 use super::survey::Choice;
@@ -67,7 +68,7 @@ impl Filtered {
             for file in config.file_groups.iter().flat_map(FileGroup::iter) {
                 let key = &file.object_meta.location;
                 if !named.insert(key.clone()) {
-                    return Err(DataFusionError::Execution(format!("the log names `{key}` twice")));
+                    return Err(DataFusionError::External(Box::new(Damaged::file(key, "the log names it twice"))));
                 }
             }
             let store = runtime.object_store(&config.object_store_url)?;

@@ -19,12 +19,13 @@ pub(super) struct JsonRecords {
     /// A value that the last bytes did not end.
     value: Vec<u8>,
     overlong: bool,
+    fault: Option<String>,
 }
 
 impl JsonRecords {
     pub(super) fn new(columns: Vec<Column>, marks: NumberMarks) -> Self {
         let cells = Cells::new(&columns, marks);
-        Self { columns, cells, documents: Documents::default(), value: Vec::new(), overlong: false }
+        Self { columns, cells, documents: Documents::default(), value: Vec::new(), overlong: false, fault: None }
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -46,6 +47,13 @@ impl JsonRecords {
         } else {
             self.add_row(&value);
         }
+    }
+
+    /// True where the last line begins an object and does not end it.
+    fn ends_inside(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.value);
+        let whole = serde_json::from_str::<IgnoredAny>(text.trim());
+        text.trim_start().starts_with('{') && whole.is_err_and(|error| error.is_eof())
     }
 
     fn add_row(&mut self, value: &[u8]) {
@@ -106,9 +114,8 @@ impl JsonRecords {
 impl Records for JsonRecords {
     fn decode(&mut self, bytes: &[u8], rows: usize) -> usize {
         if bytes.is_empty() {
-            if self.documents.is_cut_off() {
-                (self.value, self.overlong) = (Vec::new(), false);
-                self.cells.broken_row();
+            if self.documents.is_cut_off() || self.ends_inside() {
+                self.fault = Some("it ends inside of an object or an array".to_owned());
             } else {
                 self.end_value();
             }
@@ -123,6 +130,10 @@ impl Records for JsonRecords {
 
     fn cells(&mut self) -> &mut Cells {
         &mut self.cells
+    }
+
+    fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 }
 

@@ -11,6 +11,7 @@ mod characters;
 mod conform;
 mod conversion;
 mod convert;
+mod damaged;
 mod decoded;
 mod delimited;
 mod delta;
@@ -39,6 +40,7 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
+pub use damaged::Damaged;
 pub use memory::RowsInMemory;
 pub use pinned::Replaced;
 pub use raw::{Open, RawTable, Watch};

@@ -287,7 +287,7 @@ impl Looker {
             Format::Delta => {
                 let known = if let Memory::Delta(known) = memory { Some(*known) } else { None };
                 let (conformed, known) = delta::open(&place, dataset, &session, known).await?;
-                (raw(conformed, session), Memory::Delta(Box::new(known)))
+                (raw(conformed, session).with_watch(known.watch()), Memory::Delta(Box::new(known)))
             }
             Format::Csv | Format::Json => {
                 let format = if contract.server.format == Format::Csv { TextFormat::Csv } else { TextFormat::Json };

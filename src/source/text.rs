@@ -1,7 +1,8 @@
 //! Files of text, CSV and JSON lines: values are read as text and converted, and what cannot be converted is NULL with a marker beside it.
 //!
-//! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here nothing in a file can fail a
-//! query: a broken record is a row of NULLs whose markers are all TRUE.
+//! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here no value and no record fails a
+//! query: a broken record is a row of NULLs whose markers are all TRUE. A file fails it whose records can no longer be told apart, since
+//! rows would be lost without a marker.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -29,6 +30,7 @@ use url::Url;
 use super::cells::Cells;
 use super::characters;
 use super::conform::{self, Conformed, Unreadable};
+use super::damaged::Damaged;
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
 use super::fit::type_name;
@@ -248,6 +250,9 @@ pub(super) async fn row_count(
             }
         }
         records.decode(&[], usize::MAX);
+        if records.fault().is_some() {
+            return None;
+        }
         rows = rows.checked_add(u64::try_from(records.cells().rows()).ok()?)?;
     }
     Some(rows)
@@ -262,6 +267,8 @@ pub(super) trait Records: Send {
     fn is_foreign(&self) -> bool {
         false
     }
+    /// Why it can no longer be told where records begin: some may be lost.
+    fn fault(&self) -> Option<&str>;
 }
 
 #[derive(Debug)]
@@ -402,6 +409,10 @@ impl Reading {
                 if !open.pending.is_empty() {
                     let used = open.records.decode(&open.pending, self.rows);
                     open.pending = open.pending.slice(used..);
+                }
+                if let Some(why) = open.records.fault() {
+                    let damaged = Damaged::file(&open.file.meta.location, why);
+                    return Err(DataFusionError::External(Box::new(damaged)));
                 }
                 if open.records.is_foreign() {
                     let replaced = self.part.pins.replaced(&open.file.meta.location);

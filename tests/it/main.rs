@@ -24,6 +24,7 @@ mod conversations;
 mod cookies;
 mod corpus;
 mod damage;
+mod damaged_files;
 mod demo;
 mod dialect;
 mod discover;
