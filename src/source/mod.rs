@@ -5,6 +5,7 @@
 //! Absent on purpose: principals, policy, SQL text.
 
 mod adapt;
+mod brackets;
 mod breaker;
 mod cells;
 mod characters;
@@ -25,9 +26,11 @@ mod footer;
 mod json;
 mod local;
 mod location;
+mod members;
 mod memory;
 mod parquet;
 mod pinned;
+mod quoting;
 mod raw;
 mod readers;
 mod sources;

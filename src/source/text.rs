@@ -159,6 +159,11 @@ fn unheld(column: &Column) -> Diagnostic {
     .hint("publish the product as Parquet, Delta or JSON lines")
 }
 
+fn twice(file: &str, column: &Column) -> Diagnostic {
+    let what = format!("`{file}` has two columns `{}`: which of them is promised cannot be told", column.physical_name);
+    Diagnostic::error(Kind::Invalid, what).hint("give one of them another name, and write the file again")
+}
+
 fn pinned(store: Arc<dyn ObjectStore>, pins: &Arc<Pins>, url: &Url) -> Arc<dyn ObjectStore> {
     Arc::new(PinnedStore::new(store, Arc::clone(pins), url.scheme() == "local"))
 }
@@ -178,13 +183,13 @@ async fn headers(
         }
         let text = text_of(Arc::clone(store), key.clone(), layout);
         let names =
-            delimited::header(text, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
+            delimited::header(text, key, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
         Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
     });
     headers.buffered(8).try_collect().await
 }
 
-/// Columns that are not shown because some file lacks them, by the first of the files: required ones, and those that no file has. The
+/// Columns that are not shown because some file lacks them or has them twice, by the first of the files: required ones, and those that no file has. The
 /// latter once more.
 fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Headers) -> (Unreadable, Unreadable) {
     let (mut required, mut lacking) = (Unreadable::new(), Vec::new());
@@ -194,6 +199,9 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
         let mut lacks = BTreeMap::new();
         for column in columns {
             let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
+            if names.iter().filter(|name| *name == &column.physical_name).count() > 1 {
+                required.entry(column.name.clone()).or_insert_with(|| twice(&name, column));
+            }
             let compared = conform::compare(&name, &found, &text, false).unwrap_or_default();
             if let Some(why) = compared.broken {
                 required.entry(column.name.clone()).or_insert(why);

@@ -3,6 +3,7 @@
 mod delta;
 mod fault;
 mod faults;
+mod meaning;
 mod parquet;
 mod promises;
 mod pushdown;
