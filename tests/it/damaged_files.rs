@@ -17,7 +17,11 @@ const OWNER: &str = "give the id to sales-team (#sales): the detail is in the ga
 
 /// The mesh whose orders lie under a key as a format.
 async fn over(key: &str, format: &str, files: &[(&str, &[u8])]) -> Mesh {
-    let mesh = MESH
+    of(MESH, key, format, files).await
+}
+
+async fn of(mesh: &str, key: &str, format: &str, files: &[(&str, &[u8])]) -> Mesh {
+    let mesh = mesh
         .replace("path: \"{model}.parquet\", format: parquet", &format!("path: \"{key}\", format: {format}"))
         .replace("  - name: secrets\n    properties:\n      - {name: id, logicalType: integer, required: true}\n", "");
     let fixture = Fixture::parse(&mesh);
@@ -120,4 +124,53 @@ async fn parquet_with_damaged_pages_is_broken() {
     is_broken("a file that is cut off", &over("t", "delta", &files).await).await;
     let files = [(log_key, shorter.as_bytes()), ("t/part-0.parquet", &whole[..])];
     is_broken("a file of another size", &over("t", "delta", &files).await).await;
+}
+
+/// Files that differ only in what `ana` may not see, broken in one of them: she gets the same answers, and no error.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_texts_of_hidden_rows_say_nothing() {
+    let csv = "order_id,region,amount,day\n1,EU,10,31.01.2024\n2,EU,20,01.02.2024\n";
+    let json = "{\"order_id\": 1, \"region\": \"EU\", \"amount\": 10, \"day\": \"31.01.2024\"}\n\
+                {\"order_id\": 2, \"region\": \"EU\", \"amount\": 20, \"day\": \"01.02.2024\"}\n";
+    let twins = [
+        (
+            "csv",
+            format!("{csv}3,US,30,2024-01-31\n4,\"EU\"x,40,01.01.2024\n5,EU\r,50,01.01.2024\n"),
+            format!("{csv}3,US,30,31.01.2024\n"),
+        ),
+        (
+            "json",
+            format!(
+                "{json}{{\"order_id\": 3, \"region\": \"US\", \"amount\": 30, \"day\": 1706659200}}\n\
+                 {{\"order_id\": 4, \"region\": \"US\", \"region\": \"EU\", \"amount\": 40}}\n\
+                 {{\"order_id\": 5, \"region\": NaN, \"amount\": 50}}\n"
+            ),
+            format!("{json}{{\"order_id\": 3, \"region\": \"US\", \"amount\": 30, \"day\": \"31.01.2024\"}}\n"),
+        ),
+    ];
+    for (format, broken, whole) in twins {
+        let key = format!("a.{format}");
+        let worlds = [dated(&key, format, &broken).await, dated(&key, format, &whole).await];
+        for sql in [
+            "SELECT order_id, amount, day FROM sales.orders ORDER BY order_id",
+            "SELECT count(*) AS n, max(day) AS day FROM sales.orders",
+            "SELECT order_id FROM sales.orders WHERE day > DATE '2024-01-31'",
+        ] {
+            let [broken, whole] = [worlds[0].answer("ana", sql).await, worlds[1].answer("ana", sql).await];
+            assert_eq!(broken, whole, "{format}: {sql}");
+            assert!(!whole.contains(": "), "{format}: {sql}: {whole}");
+        }
+        let rows = "order_id Int64 | day Date32\n1 | 2024-01-31\n2 | 2024-02-01";
+        check(&worlds[0], "ana", "SELECT order_id, day FROM sales.orders ORDER BY order_id", rows).await;
+        check(&worlds[0], "bob", "SELECT order_id FROM sales.orders", "order_id Int64\n3").await;
+        let told = worlds[0].answer("bob", "SELECT day FROM sales.orders").await;
+        assert!(told.starts_with("Broken: a value of `day` in `sales.orders` is not what its contract"), "{told}");
+    }
+}
+
+/// The mesh with a day as Germans write it.
+async fn dated(key: &str, format: &str, text: &str) -> Mesh {
+    let day = "      - {name: day, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}\n";
+    let amount = "      - {name: amount, logicalType: integer, required: true}\n";
+    of(&MESH.replace(amount, &format!("{amount}{day}")), key, format, &[(key, text.as_bytes())]).await
 }
