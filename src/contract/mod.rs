@@ -8,6 +8,7 @@ mod check;
 mod document;
 pub(crate) mod locate;
 mod model;
+mod pattern;
 pub(crate) mod shape;
 mod types;
 
@@ -18,3 +19,4 @@ pub use model::{
     Column, Contract, Dataset, Format, KeyReference, Location, NumberMarks, OnDrift, QualityRule, Range, Server,
     SlaProperty, Status, SupportChannel, TextLayout,
 };
+pub use pattern::{EpochUnit, Pattern, TimeFormat};

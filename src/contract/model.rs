@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use arrow::datatypes::{DataType, Field};
 
+use super::pattern::TimeFormat;
 use crate::name::{Classification, ColumnName, ColumnPath, DatasetName, DomainName, ProductName, Tag};
 
 /// One checked ODCS contract: the promise of one data product at one version.
@@ -192,6 +193,8 @@ pub struct Column {
     pub data_type: DataType,
     /// Fields of a struct column, else empty.
     pub fields: Vec<Column>,
+    /// How texts write its dates or times, where the contract says it. Only for files of text.
+    pub written: Option<TimeFormat>,
     /// The type of a list under the names that files use, where they are others.
     pub list_in_files: Option<DataType>,
     pub description: Option<String>,

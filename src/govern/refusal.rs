@@ -9,7 +9,7 @@ use super::promise::BrokenPromise;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::CalledOff;
 use crate::engine::memory::ExceededLimit;
-use crate::source::{Replaced, is_silent};
+use crate::source::{Damaged, Replaced, is_silent};
 use crate::telemetry::correlation_id;
 
 /// Logs the detail under a fresh correlation id and answers with the id alone.
@@ -65,8 +65,13 @@ fn silent(table: &str, detail: &dyn Display) -> Diagnostic {
 }
 
 /// As [`opaque`], but what the reader can do something about is said as such: the query's own memory does not suffice, the owner
-/// replaced files just now, or the storage does not answer.
-pub(super) fn opaque_run(table: &str, openings: Option<&Openings>, error: &DataFusionError) -> DataFusionError {
+/// replaced a file just now, a file is damaged, or the storage does not answer.
+pub(super) fn opaque_run(
+    table: &str,
+    contact: Option<&str>,
+    openings: Option<&Openings>,
+    error: &DataFusionError,
+) -> DataFusionError {
     if CalledOff::is_cause_of(error) {
         return CalledOff::error();
     }
@@ -86,6 +91,10 @@ pub(super) fn opaque_run(table: &str, openings: Option<&Openings>, error: &DataF
     }
     if is_silent(error) {
         return DataFusionError::External(Box::new(silent(table, error)));
+    }
+    if let Some(damaged) = Damaged::find(error) {
+        let why = Diagnostic::error(Kind::Invalid, damaged.to_string());
+        return DataFusionError::External(Box::new(unkept(table, contact, &why)));
     }
     opaque(table, error)
 }

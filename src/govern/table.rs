@@ -19,7 +19,7 @@ use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
 use super::project::{View, schema};
 use super::promise::{BrokenPromise, Refusal};
-use super::refusal::{opaque, unkept};
+use super::refusal::{opaque, opaque_run, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
 use crate::contract::{Dataset, OnDrift};
@@ -233,9 +233,12 @@ impl TableProvider for GovernedTable {
             partitions: partitions(self.entry.dataset(), state.config().target_partitions()),
             passing: schema.fields().iter().map(|field| self.passing.contains(field.name())).collect(),
             schema: Arc::new(schema),
+            contact: self.contact.clone(),
             table: table.clone(),
         };
-        let scan = ProductScan::open(raw, private, leaf).await.map_err(|error| opaque(&table, &error))?;
+        let opaque =
+            |error| opaque_run(&table, self.contact.as_deref(), openings.as_deref(), &raw.watch().review(error));
+        let scan = ProductScan::open(raw, private, leaf).await.map_err(opaque)?;
         Ok(Arc::new(scan))
     }
 }

@@ -10,7 +10,7 @@ use datafusion::arrow::error::ArrowError;
 
 use super::text::BATCH_BYTES;
 use super::values;
-use crate::contract::{Column, NumberMarks};
+use crate::contract::{Column, NumberMarks, TimeFormat};
 
 /// What a file says about one leaf in one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +31,18 @@ pub(super) struct Cells {
 
 #[derive(Debug)]
 pub(super) enum Node {
-    Leaf { data_type: DataType, marks: NumberMarks, text: StringBuilder, bad: BooleanBufferBuilder },
-    Struct { fields: Vec<Node>, names: Vec<String>, valid: BooleanBufferBuilder },
+    Leaf {
+        data_type: DataType,
+        marks: NumberMarks,
+        written: Option<TimeFormat>,
+        text: StringBuilder,
+        bad: BooleanBufferBuilder,
+    },
+    Struct {
+        fields: Vec<Node>,
+        names: Vec<String>,
+        valid: BooleanBufferBuilder,
+    },
 }
 
 impl Cells {
@@ -81,6 +91,7 @@ impl Node {
             return Self::Leaf {
                 data_type: column.type_in_files(),
                 marks,
+                written: column.written.clone(),
                 text: StringBuilder::new(),
                 bad: BooleanBufferBuilder::new(0),
             };
@@ -120,10 +131,10 @@ impl Node {
 
     fn finish(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>), ArrowError> {
         match self {
-            Self::Leaf { data_type, marks, text, bad } => {
+            Self::Leaf { data_type, marks, written, text, bad } => {
                 let texts = text.finish();
                 let bad = BooleanArray::new(bad.finish(), None);
-                let values = values::read(&texts, data_type, *marks)?;
+                let values = values::read(&texts, data_type, *marks, written.as_ref())?;
                 let lost = and(&is_not_null(&texts)?, &is_null(&values)?)?;
                 Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
             }

@@ -1,13 +1,16 @@
 //! The bytes of a text file as UTF-8: unpacked as the end of its name says, and decoded as its byte order mark or its contract says.
 
+use std::io;
+
+use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdDecoder};
 use bytes::Bytes;
-use datafusion::common::DataFusionError;
-use datafusion::common::parsers::CompressionTypeVariant;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
+use tokio_util::io::{ReaderStream, StreamReader};
+
+use super::damaged::Damaged;
 
 type Chunks = BoxStream<'static, object_store::Result<Bytes>>;
 
@@ -15,12 +18,16 @@ type Chunks = BoxStream<'static, object_store::Result<Bytes>>;
 const UNDECODABLE: u8 = 0xff;
 
 /// Ends of names of packed files, beside that of the format itself.
-const PACKED: [(&str, CompressionTypeVariant); 4] = [
-    (".gz", CompressionTypeVariant::GZIP),
-    (".zst", CompressionTypeVariant::ZSTD),
-    (".bz2", CompressionTypeVariant::BZIP2),
-    (".xz", CompressionTypeVariant::XZ),
-];
+const PACKED: [(&str, Packing); 4] =
+    [(".gz", Packing::Gzip), (".zst", Packing::Zstd), (".bz2", Packing::Bzip2), (".xz", Packing::Xz)];
+
+#[derive(Debug, Clone, Copy)]
+enum Packing {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
 
 /// Each end of a name, alone and packed.
 pub(super) fn endings(plain: &[&str]) -> Vec<String> {
@@ -41,14 +48,44 @@ pub(super) fn as_utf8(bytes: Chunks, key: &Path, encoding: &str) -> Chunks {
     chunks.try_filter(|chunk| std::future::ready(!chunk.is_empty())).boxed()
 }
 
+/// A file may be several packed ones behind each other: parallel packers write it so, and `cat` makes it.
 fn unpacked(bytes: Chunks, key: &Path) -> Chunks {
     let name = key.as_ref().to_ascii_lowercase();
-    let Some((_, variant)) = PACKED.into_iter().find(|(ending, _)| name.ends_with(ending)) else { return bytes };
-    let failed = |error: DataFusionError| object_store::Error::Generic { store: "unpack", source: Box::new(error) };
-    let packed = bytes.map_err(|error| DataFusionError::ObjectStore(Box::new(error))).boxed();
-    match FileCompressionType::from(variant).convert_stream(packed) {
-        Ok(unpacked) => unpacked.map_err(failed).boxed(),
-        Err(error) => stream::once(std::future::ready(Err(failed(error)))).boxed(),
+    let Some((_, packing)) = PACKED.into_iter().find(|(ending, _)| name.ends_with(ending)) else { return bytes };
+    let packed = StreamReader::new(bytes.map_err(io::Error::other));
+    let unpacked = match packing {
+        Packing::Gzip => {
+            let mut decoder = GzipDecoder::new(packed);
+            decoder.multiple_members(true);
+            ReaderStream::new(decoder).boxed()
+        }
+        Packing::Zstd => {
+            let mut decoder = ZstdDecoder::new(packed);
+            decoder.multiple_members(true);
+            ReaderStream::new(decoder).boxed()
+        }
+        Packing::Bzip2 => {
+            let mut decoder = BzDecoder::new(packed);
+            decoder.multiple_members(true);
+            ReaderStream::new(decoder).boxed()
+        }
+        Packing::Xz => {
+            let mut decoder = XzDecoder::new(packed);
+            decoder.multiple_members(true);
+            ReaderStream::new(decoder).boxed()
+        }
+    };
+    let key = key.clone();
+    unpacked.map_err(move |error| failed(&key, error)).boxed()
+}
+
+/// An error of the store as it is; every other is one of the packed bytes.
+fn failed(key: &Path, error: io::Error) -> object_store::Error {
+    let why = error.to_string();
+    let of_store = error.into_inner().and_then(|inner| inner.downcast::<object_store::Error>().ok());
+    match of_store {
+        Some(error) => *error,
+        None => Damaged::file(key, &format!("it is cut off or damaged, and cannot be unpacked ({why})")).into(),
     }
 }
 
@@ -113,7 +150,23 @@ fn decode(decoder: &mut Decoder, mut bytes: &[u8], last: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::parsers::CompressionTypeVariant;
+    use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+
     use super::*;
+
+    const VARIANTS: [CompressionTypeVariant; 4] = [
+        CompressionTypeVariant::GZIP,
+        CompressionTypeVariant::ZSTD,
+        CompressionTypeVariant::BZIP2,
+        CompressionTypeVariant::XZ,
+    ];
+
+    async fn packed(text: &[u8], variant: CompressionTypeVariant) -> Vec<u8> {
+        let plain = stream::iter([Ok(Bytes::copy_from_slice(text))]).boxed();
+        let packed = FileCompressionType::from(variant).convert_to_compress_stream(plain).unwrap();
+        packed.try_collect::<Vec<_>>().await.unwrap().concat()
+    }
 
     async fn read(bytes: &[u8], pieces: usize, name: &str, encoding: &str) -> Vec<u8> {
         let chunks: Vec<_> = bytes.chunks(pieces).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
@@ -139,15 +192,36 @@ mod tests {
 
     #[tokio::test]
     async fn packed_files_are_unpacked_by_their_names() {
-        for (ending, variant) in PACKED {
-            let plain = stream::iter([Ok(Bytes::from_static(b"id\n1\n"))]).boxed();
-            let packed = FileCompressionType::from(variant).convert_to_compress_stream(plain).unwrap();
-            let packed: Vec<Bytes> = packed.try_collect().await.unwrap();
-            assert_eq!(read(&packed.concat(), 7, &format!("a.csv{ending}"), "utf-8").await, b"id\n1\n", "{ending}");
-            let cut = packed.concat();
-            let chunks = stream::iter([Ok(Bytes::copy_from_slice(&cut[..cut.len() / 2]))]).boxed();
-            let name = Path::from(format!("a.csv{ending}"));
-            assert!(as_utf8(chunks, &name, "utf-8").try_collect::<Vec<_>>().await.is_err(), "{ending} is cut off");
+        for ((ending, _), variant) in PACKED.into_iter().zip(VARIANTS) {
+            let name = format!("a.csv{ending}");
+            let one = packed(b"id\n1\n", variant).await;
+            assert_eq!(read(&one, 7, &name, "utf-8").await, b"id\n1\n", "{ending}");
+            let two = [one, packed(b"2\n", variant).await].concat();
+            for pieces in [1, 7, 1000] {
+                assert_eq!(read(&two, pieces, &name, "utf-8").await, b"id\n1\n2\n", "{ending} twice");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn packed_file_is_damaged_wherever_it_is_cut() {
+        for ((ending, _), variant) in PACKED.into_iter().zip(VARIANTS) {
+            let (one, two) = (packed(b"id\n1\n", variant).await, packed(b"2\n3\n", variant).await);
+            let (between, key) = (one.len(), Path::from(format!("a.csv{ending}")));
+            let whole = [one, two].concat();
+            for cut in (0..whole.len()).filter(|cut| *cut != between) {
+                let chunks = stream::iter([Ok(Bytes::copy_from_slice(&whole[..cut]))]).boxed();
+                let read = as_utf8(chunks, &key, "utf-8").try_collect::<Vec<_>>().await;
+                let error = read.expect_err(&format!("{ending} is cut off at {cut} of {}", whole.len()));
+                assert!(Damaged::find(&error).unwrap().to_string().contains("a.csv"), "{ending}: {error}");
+            }
+            // The first error of a store is not one of the file.
+            let chunks: [object_store::Result<Bytes>; 2] = [
+                Ok(Bytes::copy_from_slice(&whole[..3])),
+                Err(object_store::Error::Generic { store: "S3", source: "500".into() }),
+            ];
+            let error = as_utf8(stream::iter(chunks).boxed(), &key, "utf-8").try_collect::<Vec<_>>().await.unwrap_err();
+            assert!(Damaged::find(&error).is_none() && error.to_string().contains("500"), "{ending}: {error}");
         }
     }
 }

@@ -2,16 +2,20 @@
 //! a header where it says so.
 //!
 //! Fields are matched to columns by name, in each file for itself. An empty field is NULL, except in a text column, where it is the
-//! empty text: the format cannot tell them apart, and the contract knows which of the two can be meant.
+//! empty text: the format cannot tell them apart, and the contract knows which of the two can be meant. A record is broken where its
+//! quotes mean no one thing. Where it also goes over a line's end, others may be inside it, and the read ends.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use object_store::path::Path;
 
 use super::cells::{Cell, Cells};
+use super::damaged::Damaged;
+use super::quoting::Quoting;
 use super::text::{RECORD_BYTES, Records};
 use crate::contract::{Column, TextLayout};
 
@@ -26,8 +30,24 @@ struct Splitter {
     ends: Vec<usize>,
     fields: usize,
     overlong: bool,
-    /// Quotes in the bytes of the record: an odd number at the end of a file is one that was never closed.
-    quotes: usize,
+    delimiter: u8,
+    quoting: Quoting,
+    ends_of_line: LineEnds,
+    /// The line in which the record begins, and line ends since.
+    line: u64,
+    passed: u64,
+    begun: bool,
+}
+
+/// What ends a line, which the first record tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnds {
+    Unknown,
+    /// The first record ended with a carriage return: the next byte tells whether a line feed belongs to it.
+    Return,
+    /// Line feeds, with or without carriage returns before them.
+    Feeds,
+    Returns,
 }
 
 enum Step {
@@ -40,12 +60,27 @@ enum Step {
 
 impl Splitter {
     fn new(delimiter: u8) -> Self {
-        let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        Self { reader, text: vec![0; 4096], length: 0, ends: vec![0; 64], fields: 0, overlong: false, quotes: 0 }
+        Self {
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            text: vec![0; 4096],
+            length: 0,
+            ends: vec![0; 64],
+            fields: 0,
+            overlong: false,
+            delimiter,
+            quoting: Quoting::default(),
+            ends_of_line: LineEnds::Unknown,
+            line: 1,
+            passed: 0,
+            begun: false,
+        }
     }
 
     /// Takes bytes up to the end of a record.
     fn step(&mut self, bytes: &[u8]) -> (Step, usize) {
+        if let (LineEnds::Return, Some(first)) = (self.ends_of_line, bytes.first()) {
+            self.choose(if *first == b'\n' { LineEnds::Feeds } else { LineEnds::Returns });
+        }
         let mut used = 0;
         loop {
             let input = bytes.get(used..).unwrap_or_default();
@@ -53,12 +88,22 @@ impl Splitter {
             let ends = self.ends.get_mut(self.fields..).unwrap_or_default();
             let (result, read, written, ended) = self.reader.read_record(input, text, ends);
             used += read;
-            self.quotes += input.iter().take(read).filter(|byte| **byte == b'"').count();
+            self.look(input.get(..read).unwrap_or_default());
             self.length += written;
             self.fields += ended;
             match result {
                 ReadRecordResult::InputEmpty => return (Step::More, used),
-                ReadRecordResult::Record => return (Step::Record, used),
+                ReadRecordResult::Record => {
+                    if self.ends_of_line == LineEnds::Unknown {
+                        match input.get(..read).and_then(<[u8]>::last) {
+                            Some(b'\n') => self.choose(LineEnds::Feeds),
+                            _ => self.ends_of_line = LineEnds::Return,
+                        }
+                    } else if self.ends_of_line == LineEnds::Feeds {
+                        self.drop_return(bytes.is_empty());
+                    }
+                    return (Step::Record, used);
+                }
                 ReadRecordResult::End => return (Step::End, used),
                 ReadRecordResult::OutputFull if self.text.len() < RECORD_BYTES => {
                     self.text.resize(self.text.len() * 2, 0);
@@ -70,6 +115,50 @@ impl Splitter {
                 ReadRecordResult::OutputFull => (self.overlong, self.length) = (true, 0),
                 ReadRecordResult::OutputEndsFull => (self.overlong, self.fields) = (true, 0),
             }
+        }
+    }
+
+    fn choose(&mut self, ends: LineEnds) {
+        self.ends_of_line = ends;
+        if ends == LineEnds::Feeds {
+            let terminator = Terminator::Any(b'\n');
+            self.reader = ReaderBuilder::new().delimiter(self.delimiter).terminator(terminator).build();
+        }
+    }
+
+    fn look(&mut self, bytes: &[u8]) {
+        let mut bytes = bytes;
+        if !self.begun {
+            // Empty lines before the record, and what is left of the end of the one before.
+            let is_empty = |byte: &u8| *byte == b'\n' || *byte == b'\r' && self.ends_of_line != LineEnds::Feeds;
+            let (empty, rest) = bytes.split_at(bytes.iter().take_while(|byte| is_empty(byte)).count());
+            self.line += feeds(empty);
+            self.begun = !rest.is_empty();
+            bytes = rest;
+        }
+        self.quoting.take(bytes, self.delimiter);
+        self.passed += feeds(bytes);
+    }
+
+    /// True for a line of nothing but its end.
+    fn is_blank(&self) -> bool {
+        self.fields == 1 && self.length == 0 && self.quoting.has_return && !self.quoting.is_quoted
+    }
+
+    /// True where other records may be inside the record.
+    fn may_hold_others(&self) -> bool {
+        self.quoting.spans_lines && (self.quoting.is_malformed || self.overlong)
+    }
+
+    /// Where lines end with line feeds alone, the carriage return before one stands in the last field.
+    fn drop_return(&mut self, at_end: bool) {
+        if at_end {
+            self.quoting.end();
+        }
+        let last = self.fields.checked_sub(1).and_then(|last| self.ends.get_mut(last));
+        if let Some(end) = last.filter(|_| self.quoting.has_return && !self.overlong) {
+            *end = end.saturating_sub(1);
+            self.length = self.length.saturating_sub(1);
         }
     }
 
@@ -86,13 +175,20 @@ impl Splitter {
     }
 
     fn clear(&mut self) {
-        (self.length, self.fields, self.overlong, self.quotes) = (0, 0, false, 0);
+        (self.length, self.fields, self.overlong) = (0, 0, false);
+        self.quoting = Quoting::default();
+        (self.line, self.passed, self.begun) = (self.line + self.passed, 0, false);
     }
 }
 
-/// The names in the first record.
+fn feeds(bytes: &[u8]) -> u64 {
+    bytes.split(|byte| *byte == b'\n').skip(1).count() as u64
+}
+
+/// The names in the first record of the file under a key.
 pub(super) async fn header(
     mut bytes: BoxStream<'_, object_store::Result<Bytes>>,
+    key: &Path,
     delimiter: u8,
 ) -> object_store::Result<Vec<String>> {
     let mut splitter = Splitter::new(delimiter);
@@ -100,7 +196,13 @@ pub(super) async fn header(
         let chunk = bytes.next().await.transpose()?;
         let ended = chunk.is_none();
         let (step, _) = splitter.step(&chunk.unwrap_or_default());
+        if ended && splitter.quoting.is_open() {
+            return Err(Damaged::file(key, "a quote in its header is never closed").into());
+        }
         if ended || matches!(step, Step::Record | Step::End) {
+            if splitter.quoting.is_malformed {
+                return Err(Damaged::file(key, "its header has text behind a closing quote").into());
+            }
             return Ok(splitter.names());
         }
     }
@@ -116,8 +218,13 @@ pub(super) struct CsvRecords {
     places: Option<Vec<usize>>,
     width: usize,
     foreign: bool,
+    fault: Option<String>,
     cells: Cells,
 }
+
+/// The place of a column that the file lacks, and of one that it has twice.
+const NOWHERE: usize = usize::MAX;
+const TWICE: usize = usize::MAX - 1;
 
 impl CsvRecords {
     /// Without an expected header every header will do. Where the files have none, the expected one stands for it.
@@ -129,6 +236,7 @@ impl CsvRecords {
             places: None,
             width: 0,
             foreign: false,
+            fault: None,
             cells: Cells::new(columns, layout.marks),
         };
         if !layout.header {
@@ -145,7 +253,14 @@ impl CsvRecords {
 
     fn named(&mut self, names: &[String]) {
         self.foreign = self.expected.as_ref().is_some_and(|expected| **expected != *names);
-        let place = |column: &String| names.iter().position(|name| name == column).unwrap_or(usize::MAX);
+        let place = |column: &String| {
+            let mut places = names.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
+            match (places.next(), places.next()) {
+                (None, _) => NOWHERE,
+                (Some(place), None) => place,
+                (Some(_), Some(_)) => TWICE,
+            }
+        };
         self.places = Some(self.columns.iter().map(place).collect());
         self.width = names.len();
     }
@@ -153,13 +268,28 @@ impl CsvRecords {
     fn record(&mut self) {
         let Some(places) = &self.places else { return self.header() };
         let splitter = &self.splitter;
+        if splitter.is_blank() {
+            return;
+        }
+        if splitter.may_hold_others() {
+            let why = format!(
+                "the quotes of the record that begins in line {} mean no one thing, and others may be inside it",
+                splitter.line
+            );
+            self.fault = Some(why);
+            return;
+        }
         self.cells.weigh(splitter.length);
-        if splitter.overlong || splitter.fields != self.width {
+        if splitter.overlong || splitter.quoting.is_malformed || splitter.fields != self.width {
             self.cells.broken_row();
             return;
         }
         self.cells.row(|i, node| {
-            let field = places.get(i).and_then(|place| splitter.field(*place));
+            let place = places.get(i).copied().unwrap_or(NOWHERE);
+            if place == TWICE {
+                return node.put_bad();
+            }
+            let field = Some(place).filter(|place| *place != NOWHERE).and_then(|place| splitter.field(place));
             node.put(match field.map(std::str::from_utf8) {
                 Some(Ok("")) if !node.is_text() => Cell::Null,
                 Some(Ok(text)) => Cell::Text(text),
@@ -179,18 +309,22 @@ impl Records for CsvRecords {
             if !bytes.is_empty() && rest.is_empty() {
                 return used;
             }
+            if bytes.is_empty() && self.splitter.quoting.is_open() {
+                let line = self.splitter.line;
+                self.fault = Some(format!("a quote of the record that begins in line {line} is never closed"));
+                return used;
+            }
             let (step, read) = self.splitter.step(rest);
             used += read;
             match step {
                 Step::Record => {
-                    self.splitter.overlong |= bytes.is_empty() && self.splitter.quotes % 2 == 1;
                     self.record();
                     self.splitter.clear();
                 }
                 Step::More if bytes.is_empty() => {}
                 Step::More | Step::End => return used,
             }
-            if self.foreign || self.cells.is_full(rows) {
+            if self.foreign || self.fault.is_some() || self.cells.is_full(rows) {
                 return used;
             }
         }
@@ -202,5 +336,9 @@ impl Records for CsvRecords {
 
     fn is_foreign(&self) -> bool {
         self.foreign
+    }
+
+    fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 }

@@ -20,6 +20,7 @@ use super::filtered::Filtered;
 use super::fit::{Fit, fit};
 use super::location::Place;
 use super::pinned::Pins;
+use super::raw::Watch;
 use super::watched::is_silent;
 use crate::contract::Dataset;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -156,6 +157,11 @@ impl Known {
     /// True once a reader found another file than before under a name in the log.
     pub(super) fn is_outdated(&self) -> bool {
         self.pins.is_outdated()
+    }
+
+    /// What looks at the errors of reads.
+    pub(super) fn watch(&self) -> Watch {
+        Watch::of(&self.pins)
     }
 
     fn partitions(&self) -> Vec<String> {

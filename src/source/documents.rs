@@ -70,10 +70,12 @@ impl Documents {
         self.layout == Layout::Lines
     }
 
-    /// True where the end of the file cuts something off, or what is whole stands behind the end of an array.
+    /// True where the end of the file cuts something off. What stands behind the end of an array is another fault.
     pub fn is_cut_off(&self) -> bool {
         match self.layout {
-            Layout::Values | Layout::Continued => self.inside || self.array == Array::Open,
+            Layout::Values | Layout::Continued => {
+                self.inside && self.array != Array::Closed || self.array == Array::Open
+            }
             Layout::Unknown | Layout::First | Layout::Lines => false,
         }
     }

@@ -18,8 +18,10 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
+use super::damaged::Damaged;
 use super::fit::type_name;
 use super::location::Place;
+use super::survey::Choice;
 use crate::contract::{Column, Dataset};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
@@ -81,8 +83,12 @@ pub(super) async fn list(place: &Place, endings: &[&str], partitions: &[&Column]
         .collect()
 }
 
-/// The store did not answer as it should.
+/// The store did not answer as it should, or a file of it is damaged.
 pub(super) fn unreachable(place: &Place, error: &object_store::Error) -> Diagnostic {
+    if let Some(damaged) = Damaged::find(error) {
+        return Diagnostic::error(Kind::Invalid, damaged.to_string())
+            .hint("the file is cut off or damaged; write it again");
+    }
     let at = format!("{}{}", place.placement.url, place.folder);
     let (kind, why) = match error {
         object_store::Error::NotFound { .. } => (Kind::Unavailable, "it is not there"),
@@ -268,7 +274,8 @@ impl TableProvider for FileTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let files = self.chosen(state, filters)?;
+        let mut files = self.chosen(state, filters)?;
+        files.retain(|file| Choice::admits(state, &file.meta.location));
         if files.is_empty() {
             let schema = match projection {
                 Some(indices) => Arc::new(self.schema.project(indices)?),

@@ -17,8 +17,10 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use object_store::path::Path;
 
+use super::damaged::Damaged;
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
+use super::survey::Choice;
 use super::vectors;
 
 /// A table whose filters are asked again of every row, whose rows are counted in its files, and whose files are pinned.
@@ -73,10 +75,14 @@ impl Filtered {
             for file in config.file_groups.iter().flat_map(FileGroup::iter) {
                 let key = &file.object_meta.location;
                 if !named.insert(key.clone()) {
-                    return Err(DataFusionError::Execution(format!("the log names `{key}` twice")));
+                    return Err(DataFusionError::External(Box::new(Damaged::file(key, "the log names it twice"))));
                 }
             }
-            let groups = config.file_groups.iter().map(|group| FileGroup::new(group.iter().map(uncounted).collect()));
+            let admitted = |group: &FileGroup| {
+                let files = group.iter().filter(|file| Choice::admits(state, &file.object_meta.location));
+                FileGroup::new(files.map(uncounted).collect())
+            };
+            let groups = config.file_groups.iter().map(admitted);
             let statistics = Statistics { num_rows: Precision::Absent, ..config.statistics() };
             let mut uncounted = FileScanConfigBuilder::from(config.clone())
                 .with_file_groups(groups.collect())

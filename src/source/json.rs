@@ -1,16 +1,20 @@
 //! JSON: objects on lines, one behind the other, or in an array.
 //!
 //! Numbers, booleans and strings are taken as the text that stands in the file, so that no digit is lost on the way to a decimal.
-//! A field that is absent or `null` is NULL; an object where a scalar is promised is drift.
-
-use std::borrow::Cow;
+//! A field that is absent or `null` is NULL; an object where a scalar is promised is drift. So is a value whose name stands twice in
+//! its object. A line that goes on behind its end is one value with the lines that follow.
 
 use serde::de::IgnoredAny;
 
+use super::brackets::Brackets;
 use super::cells::{Cell, Cells, Node};
 use super::documents::{Documents, Step};
+use super::members::{Members, Said, is_constant, quoted_constants, with_one_meaning};
 use super::text::{RECORD_BYTES, Records};
 use crate::contract::{Column, NumberMarks};
+
+/// Most objects on one line: its rows come in one batch.
+const OBJECTS: usize = 1 << 12;
 
 pub(super) struct JsonRecords {
     columns: Vec<Column>,
@@ -19,12 +23,26 @@ pub(super) struct JsonRecords {
     /// A value that the last bytes did not end.
     value: Vec<u8>,
     overlong: bool,
+    /// An object that goes on behind its line, and its brackets.
+    begun: Option<(Vec<u8>, Brackets)>,
+    /// Lines before the value under way.
+    lines: u64,
+    fault: Option<String>,
 }
 
 impl JsonRecords {
     pub(super) fn new(columns: Vec<Column>, marks: NumberMarks) -> Self {
         let cells = Cells::new(&columns, marks);
-        Self { columns, cells, documents: Documents::default(), value: Vec::new(), overlong: false }
+        Self {
+            columns,
+            cells,
+            documents: Documents::default(),
+            value: Vec::new(),
+            overlong: false,
+            begun: None,
+            lines: 0,
+            fault: None,
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -41,29 +59,78 @@ impl JsonRecords {
         if !overlong && value.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        if overlong || self.documents.is_behind_the_end() {
+        if self.documents.is_behind_the_end() {
             self.cells.broken_row();
+        } else if self.documents.are_lines() {
+            self.end_line(&value, overlong);
+        } else if let Some(object) = object(&value) {
+            self.add_row(value.len(), object);
+        } else if overlong || Brackets::of(&value).may_hold_others {
+            self.lose_track();
         } else {
-            self.add_row(&value);
+            self.cells.broken_row();
         }
     }
 
-    fn add_row(&mut self, value: &[u8]) {
-        self.cells.weigh(value.len());
-        let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'));
-        let is_valid = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
-        let valid = text.and_then(|text| {
-            if is_valid(text) {
-                return Some(Cow::Borrowed(text));
+    /// A line is a value, or a part of one that began before it.
+    fn end_line(&mut self, line: &[u8], overlong: bool) {
+        if let Some((mut text, mut brackets)) = self.begun.take() {
+            let begins_another = line.trim_ascii_start().starts_with(b"{") && !brackets.takes_object();
+            if overlong || !begins_another && text.len() + line.len() > RECORD_BYTES {
+                return self.lose_track();
             }
-            Some(quoted_constants(text)).filter(|text| is_valid(text)).map(Cow::Owned)
-        });
-        let Some(object) = valid else { return self.cells.broken_row() };
-        let members = members(&object);
+            if !begins_another {
+                text.push(b'\n');
+                text.extend_from_slice(line);
+                brackets.take(line);
+                if brackets.goes_on() {
+                    self.begun = Some((text, brackets));
+                } else if let Some(object) = object(&text) {
+                    self.add_row(text.len(), object);
+                } else if brackets.may_hold_others {
+                    self.lose_track();
+                } else {
+                    self.cells.broken_row();
+                }
+                return;
+            }
+            // The line before was broken, and this is the next.
+            self.cells.broken_row();
+        }
+        match object(line).filter(|_| !overlong) {
+            Some(object) => self.add_row(line.len(), object),
+            None if overlong => self.cells.broken_row(),
+            None => self.end_broken_line(line),
+        }
+    }
+
+    /// A line that is no object: the beginning of one, several of them, or nothing.
+    fn end_broken_line(&mut self, line: &[u8]) {
+        let brackets = Brackets::of(line);
+        if is_cut_off(line) && brackets.goes_on() {
+            self.begun = Some((line.to_vec(), brackets));
+            return;
+        }
+        match objects(line) {
+            Some(objects) if objects.len() > OBJECTS => self.lose_track(),
+            Some(objects) => objects.iter().for_each(|object| self.add_row(object.len(), object)),
+            None => self.cells.broken_row(),
+        }
+    }
+
+    /// What follows cannot be told from what came before.
+    fn lose_track(&mut self) {
+        let why = format!("the value that ends in line {} is no JSON, and may hold others behind it", self.lines + 1);
+        self.fault.get_or_insert(why);
+    }
+
+    fn add_row(&mut self, bytes: usize, object: &str) {
+        self.cells.weigh(bytes);
+        let members = Members::of(object);
         let columns = &self.columns;
         self.cells.row(|i, node| {
             if let Some(column) = columns.get(i) {
-                fill(node, column, member(&members, &column.physical_name));
+                fill(node, column, members.say(&column.physical_name));
             }
         });
     }
@@ -77,6 +144,7 @@ impl JsonRecords {
         let (line, rest) = bytes.split_at(end);
         self.append(line);
         self.end_value();
+        self.lines += 1;
         rest.get(1..).unwrap_or_default()
     }
 
@@ -85,6 +153,7 @@ impl JsonRecords {
         let mut from = 0;
         for (at, byte) in bytes.iter().enumerate() {
             let step = self.documents.step(*byte);
+            self.lines += u64::from(*byte == b'\n' && step != Step::EndBefore && step != Step::SkipAndEnd);
             let (taken, next) = match step {
                 Step::Take => continue,
                 Step::Skip | Step::SkipAndEnd => (at, at + 1),
@@ -95,6 +164,7 @@ impl JsonRecords {
             from = next;
             if step != Step::Skip {
                 self.end_value();
+                self.lines += u64::from(step == Step::SkipAndEnd);
                 return bytes.get(from..).unwrap_or_default();
             }
         }
@@ -106,16 +176,17 @@ impl JsonRecords {
 impl Records for JsonRecords {
     fn decode(&mut self, bytes: &[u8], rows: usize) -> usize {
         if bytes.is_empty() {
-            if self.documents.is_cut_off() {
-                (self.value, self.overlong) = (Vec::new(), false);
-                self.cells.broken_row();
-            } else {
+            let is_cut_off = self.documents.is_cut_off() || is_cut_off(&self.value);
+            if !is_cut_off {
                 self.end_value();
+            }
+            if is_cut_off || self.begun.is_some() {
+                self.fault.get_or_insert_with(|| "it ends inside of an object or an array".to_owned());
             }
             return 0;
         }
         let mut rest = bytes;
-        while !rest.is_empty() && !self.cells.is_full(rows) {
+        while !rest.is_empty() && !self.cells.is_full(rows) && self.fault.is_none() {
             rest = if self.documents.are_lines() { self.take_line(rest) } else { self.take_value(rest) };
         }
         bytes.len() - rest.len()
@@ -124,36 +195,53 @@ impl Records for JsonRecords {
     fn cells(&mut self) -> &mut Cells {
         &mut self.cells
     }
-}
 
-/// `NaN` and the infinities, which are no JSON but stand in what many writers call so, as texts.
-fn quoted_constants(text: &str) -> String {
-    let (mut out, mut rest, mut quoted, mut escaped) = (String::with_capacity(text.len() + 16), text, false, false);
-    while let Some(first) = rest.chars().next() {
-        let constant = ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| !quoted && rest.starts_with(word));
-        if let Some(word) = constant {
-            out.push('"');
-            out.push_str(word);
-            out.push('"');
-            rest = rest.get(word.len()..).unwrap_or_default();
-            continue;
-        }
-        quoted ^= first == '"' && !escaped;
-        escaped = quoted && first == '\\' && !escaped;
-        out.push(first);
-        rest = rest.get(first.len_utf8()..).unwrap_or_default();
+    fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
-    out
 }
 
-fn fill(node: &mut Node, column: &Column, value: Option<&str>) {
-    let value = value.unwrap_or("null");
+/// The text of an object; none where it is none. Constants may stand in it.
+fn object(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'))?;
+    let is_valid = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    (is_valid(text) || is_valid(&quoted_constants(text))).then_some(text)
+}
+
+/// Several objects on one line; none where something else stands there too.
+fn objects(line: &[u8]) -> Option<Vec<&str>> {
+    let text = std::str::from_utf8(line).ok()?.trim();
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let (mut objects, mut from) = (Vec::new(), 0);
+    while let Some(value) = values.next() {
+        value.ok()?;
+        let object = text.get(from..values.byte_offset())?.trim();
+        objects.push(Some(object).filter(|object| object.starts_with('{'))?);
+        from = values.byte_offset();
+    }
+    Some(objects)
+}
+
+/// True where a text begins an object and does not end it.
+fn is_cut_off(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let ends_inside = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_err_and(|error| error.is_eof());
+    let text = text.trim();
+    text.starts_with('{') && (ends_inside(text) || ends_inside(&quoted_constants(text)))
+}
+
+fn fill(node: &mut Node, column: &Column, said: Said<'_>) {
+    let value = match said {
+        Said::Nothing => "null",
+        Said::Once(value) => value,
+        Said::Twice => return node.put_bad(),
+    };
     if let Node::Struct { fields, valid, .. } = node
         && value.starts_with('{')
     {
-        let members = members(value);
+        let members = Members::of(value);
         for (field, column) in fields.iter_mut().zip(&column.fields) {
-            fill(field, column, member(&members, &column.physical_name));
+            fill(field, column, members.say(&column.physical_name));
         }
         valid.append(true);
         return;
@@ -168,65 +256,13 @@ fn fill(node: &mut Node, column: &Column, value: Option<&str>) {
             Err(_) => node.put_bad(),
         },
         Some(b'{' | b'[') if !nested => node.put_bad(),
-        Some(b'[') | None => node.put(Cell::Text(value)),
+        Some(b'[') => match with_one_meaning(value, &column.type_in_files()) {
+            Some(value) => node.put(Cell::Text(&value)),
+            None => node.put_bad(),
+        },
         Some(_) if nested => node.put_bad(),
-        Some(_) => node.put(Cell::Text(value)),
+        // A constant is no text, and no whole number.
+        Some(_) if is_constant(value) && !column.data_type.is_floating() => node.put_bad(),
+        Some(_) | None => node.put(Cell::Text(value)),
     }
-}
-
-/// The last of several members of one name counts, as in most readers.
-fn member<'a>(members: &[(Cow<'_, str>, &'a str)], name: &str) -> Option<&'a str> {
-    members.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
-}
-
-/// The members of an object that is known to be valid JSON.
-fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
-    let mut members = Vec::new();
-    let mut rest = object.get(1..).unwrap_or_default().trim_start();
-    while rest.starts_with('"') {
-        let (key, after) = rest.split_at(value_length(rest));
-        let after = after.trim_start().strip_prefix(':').unwrap_or_default().trim_start();
-        let (value, after) = after.split_at(value_length(after));
-        let key = match key.trim_matches('"') {
-            plain if !key.contains('\\') => Cow::Borrowed(plain),
-            _ => Cow::Owned(serde_json::from_str(key).unwrap_or_default()),
-        };
-        members.push((key, value));
-        rest = after.trim_start().strip_prefix(',').unwrap_or_default().trim_start();
-    }
-    members
-}
-
-/// Bytes of the value at the start of valid JSON text. All structure is ASCII, so the length is a character boundary.
-fn value_length(text: &str) -> usize {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for (i, byte) in text.bytes().enumerate() {
-        if quoted {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => {
-                    quoted = false;
-                    if depth == 0 {
-                        return i + 1;
-                    }
-                }
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => quoted = true,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' | b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => return i,
-            b'}' | b']' => {
-                depth -= 1;
-                if depth == 0 {
-                    return i + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    text.len()
 }

@@ -5,12 +5,14 @@
 //! Absent on purpose: principals, policy, SQL text.
 
 mod adapt;
+mod brackets;
 mod breaker;
 mod cells;
 mod characters;
 mod conform;
 mod conversion;
 mod convert;
+mod damaged;
 mod decoded;
 mod delimited;
 mod delta;
@@ -24,13 +26,16 @@ mod footer;
 mod json;
 mod local;
 mod location;
+mod members;
 mod memory;
 mod parquet;
 mod pinned;
+mod quoting;
 mod raw;
 mod readers;
 mod sources;
 mod store;
+mod survey;
 mod text;
 mod values;
 mod vectors;
@@ -39,10 +44,12 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
+pub use damaged::Damaged;
 pub use memory::RowsInMemory;
 pub use pinned::Replaced;
 pub use raw::{Open, RawTable, Watch};
 pub use sources::{REFRESH, Sources, State};
 pub use store::{Placement, Stores};
+pub use survey::{Rows, Survey, SurveyedFile};
 pub use values::with_seconds;
 pub use watched::{Silent, is_silent};

@@ -88,7 +88,7 @@ impl Checked {
 
     /// What looks at the errors of reads.
     pub(super) fn watch(&self) -> Watch {
-        Watch::of(&self.pins)
+        Watch::of(&self.pins).rereading()
     }
 
     /// Whether some text among `found` was found to be none, so that all are read as bytes.

@@ -4,7 +4,7 @@
 //! says which entity it expects (`If-Match`, RFC 9110 section 13.1.1), and every answer is compared with what was listed, since some
 //! stores ignore the condition. A weak or absent entity tag says too little: there size and time must agree as well.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,7 @@ use object_store::{
     Result, coalesce_ranges,
 };
 
+use super::damaged::Damaged;
 use super::files::DataFile;
 use crate::diagnostic::{Diagnostic, Kind};
 
@@ -57,7 +58,12 @@ pub(super) struct Pins {
     distrusted: AtomicBool,
     /// The log has a line of a broken value.
     broken: AtomicBool,
+    /// What was read last, the latest first.
+    recent: Mutex<VecDeque<Path>>,
 }
+
+/// As many files as may be read at once, more or less, are told of an error that names none.
+const RECENT: usize = 4;
 
 #[derive(Debug, Clone)]
 struct Pin {
@@ -160,6 +166,21 @@ impl Pins {
         !self.broken.swap(true, Ordering::Relaxed)
     }
 
+    /// Notes that bytes of a file were read.
+    pub(super) fn note_read(&self, key: &Path) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.front() != Some(key) {
+            recent.retain(|other| other != key);
+            recent.push_front(key.clone());
+            recent.truncate(RECENT);
+        }
+    }
+
+    /// The files that were read last, the latest first.
+    pub(super) fn recent(&self) -> Vec<Path> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Notes that another file is under the key, so that the next query looks again at once.
     pub(super) fn replaced(&self, key: &Path) -> Replaced {
         self.outdated.store(true, Ordering::Relaxed);
@@ -186,7 +207,8 @@ impl Pins {
         let same = match files.get_mut(key) {
             None => false,
             Some(Pin { size, seen: None }) if *size != found.size => {
-                return Err(broken(key, &format!("it has {} bytes where {size} were promised", found.size)));
+                let why = format!("it has {} bytes where {size} were promised", found.size);
+                return Err(Damaged::file(key, &why).into());
             }
             Some(Pin { seen: seen @ None, .. }) => {
                 *seen = Some(Seen::of(found));
@@ -214,7 +236,7 @@ impl Pins {
     }
 }
 
-/// The bytes are not what the store or a log said of them.
+/// The bytes are not those that the store was asked for.
 pub(super) fn broken(key: &Path, why: &str) -> Error {
     Error::Generic { store: "pinned", source: format!("`{key}` cannot be read: {why}").into() }
 }

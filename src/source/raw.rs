@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::damaged::Damaged;
 use super::pinned::Pins;
 use super::sources::State;
 
@@ -40,18 +41,33 @@ pub struct RawTable {
 
 /// Looks at the errors of reads, of which some change how the next opening reads.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<Pins>>);
+pub struct Watch {
+    pins: Option<Arc<Pins>>,
+    /// The next opening may read texts as bytes.
+    rereads: bool,
+}
 
 impl Watch {
     pub(super) fn of(pins: &Arc<Pins>) -> Self {
-        Self(Some(Arc::clone(pins)))
+        Self { pins: Some(Arc::clone(pins)), rereads: false }
     }
 
-    /// The error as it is, or [`super::Replaced`] where the next opening reads what this one could not.
+    /// Of a product whose next opening can read texts as bytes.
+    #[must_use]
+    pub(super) fn rereading(self) -> Self {
+        Self { rereads: true, ..self }
+    }
+
+    /// The error as it is; [`super::Replaced`] where the next opening reads what this one could not, and [`Damaged`] where the bytes of a
+    /// file make no sense.
     pub fn review(&self, error: DataFusionError) -> DataFusionError {
         let is_text = || error.to_string().to_lowercase().contains("utf-8");
-        match self.0.as_ref().filter(|pins| is_text() && pins.distrust()) {
-            Some(pins) => DataFusionError::External(Box::new(pins.reread(&error))),
+        if let Some(pins) = self.pins.as_ref().filter(|pins| self.rereads && is_text() && pins.distrust()) {
+            return DataFusionError::External(Box::new(pins.reread(&error)));
+        }
+        let recent = self.pins.as_ref().map(|pins| pins.recent()).unwrap_or_default();
+        match Damaged::met(&error, &recent) {
+            Some(damaged) => DataFusionError::External(Box::new(damaged)),
             None => error,
         }
     }
@@ -84,6 +100,15 @@ impl RawTable {
     /// Why a column cannot be shown to anybody. A statement that does not read it is answered.
     pub fn unreadable(&self, column: &str) -> Option<&Diagnostic> {
         self.unreadable.iter().find(|(name, _)| name.as_str() == column).map(|(_, why)| why)
+    }
+
+    pub(super) fn all_unreadable(&self) -> &BTreeMap<ColumnName, Diagnostic> {
+        &self.unreadable
+    }
+
+    /// For counts of what is not as promised, which show no value.
+    pub(super) fn plan(&self) -> &LogicalPlan {
+        &self.plan
     }
 
     pub(super) fn first_unreadable(&self) -> Option<&Diagnostic> {

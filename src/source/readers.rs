@@ -17,8 +17,9 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::damaged::Damaged;
 use super::footer;
-use super::pinned::{PinnedStore, Pins, Replaced, broken};
+use super::pinned::{PinnedStore, Pins, Replaced};
 
 /// Readers of Parquet files that are pinned, with footers from a cache.
 #[derive(Debug)]
@@ -77,16 +78,18 @@ struct PinnedReader {
 
 impl AsyncFileReader for PinnedReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, parquet::errors::Result<Bytes>> {
+        self.pins.note_read(&self.key);
         self.reader.get_bytes(range)
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, parquet::errors::Result<Vec<Bytes>>> {
+        self.pins.note_read(&self.key);
         async move {
             let found = self.reader.get_byte_ranges(ranges.clone()).await?;
             if let Some(footer) = &self.footer {
                 for (range, bytes) in ranges.iter().zip(&found) {
                     let checked = footer::check_pages(footer, range, bytes);
-                    checked.map_err(|why| ParquetError::External(Box::new(broken(&self.key, &why))))?;
+                    checked.map_err(|why| damaged(&self.key, &why))?;
                 }
             }
             Ok(found)
@@ -98,6 +101,7 @@ impl AsyncFileReader for PinnedReader {
         &'a mut self,
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, parquet::errors::Result<Arc<ParquetMetaData>>> {
+        self.pins.note_read(&self.key);
         async move {
             let found = self.reader.get_metadata(options).await;
             // The reader of footers keeps only the text of an error.
@@ -110,7 +114,7 @@ impl AsyncFileReader for PinnedReader {
             })?;
             if let Some(size) = self.size {
                 let checked = footer::check(&found, size);
-                checked.map_err(|why| ParquetError::External(Box::new(broken(&self.key, &why))))?;
+                checked.map_err(|why| damaged(&self.key, &why))?;
             }
             self.footer = Some(Arc::clone(&found));
             if self.pins.is_careful() {
@@ -120,4 +124,8 @@ impl AsyncFileReader for PinnedReader {
         }
         .boxed()
     }
+}
+
+fn damaged(key: &Path, why: &str) -> ParquetError {
+    ParquetError::External(Box::new(Damaged::file(key, why)))
 }

@@ -151,6 +151,10 @@ impl Sources {
         self.placement(entry).is_some_and(|placement| placement.health.is_silent())
     }
 
+    pub(super) fn place(&self, entry: &TableEntry) -> Result<Place> {
+        Place::resolve(&self.looker.stores, entry)
+    }
+
     fn placement(&self, entry: &TableEntry) -> Option<Placement> {
         let contract = &entry.product.contract;
         self.looker.stores.placement(&contract.domain, &contract.server.location).ok()
@@ -283,7 +287,7 @@ impl Looker {
             Format::Delta => {
                 let known = if let Memory::Delta(known) = memory { Some(*known) } else { None };
                 let (conformed, known) = delta::open(&place, dataset, &session, known).await?;
-                (raw(conformed, session), Memory::Delta(Box::new(known)))
+                (raw(conformed, session).with_watch(known.watch()), Memory::Delta(Box::new(known)))
             }
             Format::Csv | Format::Json => {
                 let format = if contract.server.format == Format::Csv { TextFormat::Csv } else { TextFormat::Json };

@@ -1,7 +1,8 @@
 //! Files of text, CSV and JSON lines: values are read as text and converted, and what cannot be converted is NULL with a marker beside it.
 //!
-//! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here nothing in a file can fail a
-//! query: a broken record is a row of NULLs whose markers are all TRUE.
+//! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here no value and no record fails a
+//! query: a broken record is a row of NULLs whose markers are all TRUE. A file fails it whose records can no longer be told apart, since
+//! rows would be lost without a marker.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -29,6 +30,7 @@ use url::Url;
 use super::cells::Cells;
 use super::characters;
 use super::conform::{self, Conformed, Unreadable};
+use super::damaged::Damaged;
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
 use super::fit::type_name;
@@ -157,6 +159,11 @@ fn unheld(column: &Column) -> Diagnostic {
     .hint("publish the product as Parquet, Delta or JSON lines")
 }
 
+fn twice(file: &str, column: &Column) -> Diagnostic {
+    let what = format!("`{file}` has two columns `{}`: which of them is promised cannot be told", column.physical_name);
+    Diagnostic::error(Kind::Invalid, what).hint("give one of them another name, and write the file again")
+}
+
 fn pinned(store: Arc<dyn ObjectStore>, pins: &Arc<Pins>, url: &Url) -> Arc<dyn ObjectStore> {
     Arc::new(PinnedStore::new(store, Arc::clone(pins), url.scheme() == "local"))
 }
@@ -176,13 +183,13 @@ async fn headers(
         }
         let text = text_of(Arc::clone(store), key.clone(), layout);
         let names =
-            delimited::header(text, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
+            delimited::header(text, key, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
         Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
     });
     headers.buffered(8).try_collect().await
 }
 
-/// Columns that are not shown because some file lacks them, by the first of the files: required ones, and those that no file has. The
+/// Columns that are not shown because some file lacks them or has them twice, by the first of the files: required ones, and those that no file has. The
 /// latter once more.
 fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Headers) -> (Unreadable, Unreadable) {
     let (mut required, mut lacking) = (Unreadable::new(), Vec::new());
@@ -192,6 +199,9 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
         let mut lacks = BTreeMap::new();
         for column in columns {
             let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
+            if names.iter().filter(|name| *name == &column.physical_name).count() > 1 {
+                required.entry(column.name.clone()).or_insert_with(|| twice(&name, column));
+            }
             let compared = conform::compare(&name, &found, &text, false).unwrap_or_default();
             if let Some(why) = compared.broken {
                 required.entry(column.name.clone()).or_insert(why);
@@ -248,6 +258,9 @@ pub(super) async fn row_count(
             }
         }
         records.decode(&[], usize::MAX);
+        if records.fault().is_some() {
+            return None;
+        }
         rows = rows.checked_add(u64::try_from(records.cells().rows()).ok()?)?;
     }
     Some(rows)
@@ -262,6 +275,8 @@ pub(super) trait Records: Send {
     fn is_foreign(&self) -> bool {
         false
     }
+    /// Why it can no longer be told where records begin: some may be lost.
+    fn fault(&self) -> Option<&str>;
 }
 
 #[derive(Debug)]
@@ -402,6 +417,10 @@ impl Reading {
                 if !open.pending.is_empty() {
                     let used = open.records.decode(&open.pending, self.rows);
                     open.pending = open.pending.slice(used..);
+                }
+                if let Some(why) = open.records.fault() {
+                    let damaged = Damaged::file(&open.file.meta.location, why);
+                    return Err(DataFusionError::External(Box::new(damaged)));
                 }
                 if open.records.is_foreign() {
                     let replaced = self.part.pins.replaced(&open.file.meta.location);

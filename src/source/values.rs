@@ -6,19 +6,27 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, StringArray, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, Date32Array, Int64Array, StringArray, new_null_array};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 
-use crate::contract::NumberMarks;
+use crate::contract::{NumberMarks, TimeFormat};
 
 /// Marks between groups of digits that are never a decimal mark.
 const GROUPS: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\''];
 
-/// Text → values; NULL where the text is not a value of the type. Never an error for any text.
-pub(super) fn read(texts: &StringArray, to: &DataType, marks: NumberMarks) -> Result<ArrayRef, ArrowError> {
+/// Text → values; NULL where the text is not a value of the type. Never an error for any text. `written` says how dates and times are.
+pub(super) fn read(
+    texts: &StringArray,
+    to: &DataType,
+    marks: NumberMarks,
+    written: Option<&TimeFormat>,
+) -> Result<ArrayRef, ArrowError> {
+    if let Some(written) = written {
+        return times(texts, to, written);
+    }
     let by = |normal: &dyn Fn(&str) -> Option<String>| -> StringArray {
         texts.iter().map(|text| text.and_then(|text| normal(text.trim()))).collect()
     };
@@ -41,6 +49,23 @@ pub(super) fn read(texts: &StringArray, to: &DataType, marks: NumberMarks) -> Re
         _ => by(&|text| Some(text.to_owned())),
     };
     cast_with_options(&normal, to, &CastOptions { safe: true, ..CastOptions::default() })
+}
+
+/// Dates and times as their contract says they are written, and in no other way.
+fn times(texts: &StringArray, to: &DataType, written: &TimeFormat) -> Result<ArrayRef, ArrowError> {
+    let each = |read: &dyn Fn(&str) -> Option<i64>| -> Int64Array {
+        texts.iter().map(|text| text.and_then(|text| read(text.trim()))).collect()
+    };
+    let counts = match (written, to) {
+        (TimeFormat::Pattern(pattern), DataType::Date32) => {
+            let days = texts.iter().map(|text| text.and_then(|text| pattern.date(text.trim())));
+            return Ok(Arc::new(days.collect::<Date32Array>()));
+        }
+        (TimeFormat::Pattern(pattern), DataType::Time64(_)) => each(&|text| pattern.time(text)),
+        (TimeFormat::Pattern(pattern), _) => each(&|text| pattern.timestamp(text)),
+        (TimeFormat::Epoch(unit), _) => each(&|text| unit.timestamp(text)),
+    };
+    cast_with_options(&counts, to, &CastOptions { safe: true, ..CastOptions::default() })
 }
 
 /// The number with a decimal point and without marks between groups; what is no such number is left to the conversion. None where a
@@ -177,7 +202,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, to: &DataType, marks: NumberMarks) -> String {
-        let values = read(&StringArray::from(vec![text]), to, marks).unwrap();
+        let values = read(&StringArray::from(vec![text]), to, marks, None).unwrap();
         if values.is_null(0) { "broken".to_owned() } else { array_value_to_string(&values, 0).unwrap() }
     }
 

@@ -93,7 +93,11 @@ impl Folder {
         count(&self.0.path().join(below))
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(words).current_dir(self.0.path()).env_remove("MESHGATE_LOG").stdin(Stdio::null());
         command.env("TMPDIR", self.temporary());

@@ -2,9 +2,10 @@
 //!
 //! In: a catalog folder, and who access is asked about. Out: findings with their places, the exit code. On the way: what the
 //! library finds while loading (`run`), what no principal can do (`people`), tests of policies (`suite`), what they leave
-//! undecided (`coverage`) and unnoticed (`mutants`).
+//! undecided (`coverage`) and unnoticed (`mutants`), and what the data is (`data`).
 
 mod coverage;
+mod data;
 mod mutants;
 mod people;
 mod report;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::coverage::Coverage;
+use super::data::Surveyed;
 use super::mutants::Mutants;
 use crate::diagnostic::{Diagnostic, Severity, render_all, render_github, render_json, sorted};
 
@@ -21,6 +22,8 @@ pub enum Format {
 pub struct Report {
     pub products: usize,
     pub findings: Vec<Diagnostic>,
+    /// Nothing where no data was asked for.
+    pub data: Option<Vec<Surveyed>>,
     /// Nothing where there is no test.
     pub tests: Option<Tests>,
     pub coverage: Option<Coverage>,
@@ -56,7 +59,7 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.data.iter().flatten().flat_map(Surveyed::lines).collect();
         if let Some(Coverage { ways, decided, .. }) = &self.coverage {
             lines.push(format!("coverage: {decided} of {ways} ways to decide"));
         }
@@ -83,6 +86,7 @@ impl Report {
             "errors": self.count(Severity::Error),
             "warnings": self.count(Severity::Warning),
             "tests": self.tests.as_ref().map(|tests| json!({ "passed": tests.passed, "failed": tests.failed })),
+            "data": self.data.as_ref().map(|data| data.iter().map(Surveyed::json).collect::<Vec<_>>()),
             "coverage": self.coverage.as_ref().map(|found| json!({ "ways": found.ways, "decided": found.decided })),
             "mutants": self.mutants.as_ref().map(|mutants| json!({
                 "made": mutants.made,

@@ -1,22 +1,23 @@
 //! Loads a folder, asks everything of it, tells what was found.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::report::{Format, Report, Tests};
 use super::suite::{self, Bench};
-use super::{coverage, mutants, people};
+use super::{coverage, data, mutants, people};
 use crate::diagnostic::{Diagnostic, Kind, Severity};
 use crate::mesh::{Files, load, missing_governance};
 use crate::policy::{PolicyStore, Principals};
 use crate::telemetry::Clock;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder with `mesh.yaml`, `governance/` and one folder for each domain.
-    #[arg(default_value = "catalogs")]
-    pub(super) folder: PathBuf,
+    /// The folder with `mesh.yaml`, `governance/` and one folder for each domain [default: catalogs; with `--data` that of the
+    /// configuration].
+    pub(super) folder: Option<PathBuf>,
     /// Who access is asked about (YAML, or a users file): tells products that none of them can read or edit.
     #[arg(long, value_name = "FILE")]
     pub(super) principals: Option<PathBuf>,
@@ -29,6 +30,13 @@ pub struct Args {
     /// Drops one condition at a time and tells which of them no test misses.
     #[arg(long)]
     pub(super) mutate: bool,
+    /// Opens each served product with the stores of the configuration, and reads it whole: files, rows, and for each column how many
+    /// values break the contract, with the first record. For operators: applies no policy, and shows no value.
+    #[arg(long)]
+    pub(super) data: bool,
+    /// The configuration whose stores `--data` reads [default: meshgate.toml].
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub(super) config: Option<PathBuf>,
     /// Warnings fail too.
     #[arg(long)]
     pub(super) strict: bool,
@@ -55,7 +63,11 @@ pub(super) async fn answer(args: &Args) -> (u8, String) {
 /// What ends the check early is an error here; everything else goes to the report.
 async fn fill(args: &Args, report: &mut Report) -> Result<(), Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
-    let files = Files::read(&args.folder).map_err(one)?;
+    let config = args.config.as_deref().unwrap_or(Path::new("meshgate.toml"));
+    let config = if args.data { Some(data::configuration(config).map_err(one)?) } else { None };
+    let configured = config.as_ref().map(|config| config.catalogs.clone());
+    let folder = args.folder.clone().or(configured).unwrap_or_else(|| PathBuf::from("catalogs"));
+    let files = Files::read(&folder).map_err(one)?;
     let snapshot = Arc::new(load(&files)?);
     report.products = snapshot.products.len() + snapshot.faults.len();
     report.findings.extend(snapshot.findings.iter().cloned());
@@ -72,6 +84,11 @@ async fn fill(args: &Args, report: &mut Report) -> Result<(), Vec<Diagnostic>> {
             }
             Err(findings) => report.findings.extend(findings),
         }
+    }
+    if let Some(config) = &config {
+        let (surveyed, findings) = Box::pin(data::survey(config, &snapshot)).await.map_err(one)?;
+        report.data = Some(surveyed);
+        report.findings.extend(findings);
     }
     let (tests, findings) = suite::read(&files, &snapshot);
     report.findings.extend(findings);

@@ -42,6 +42,8 @@ struct With {
     coverage: bool,
     mutate: bool,
     strict: bool,
+    /// The text of a configuration beside `catalogs`, whose data is checked too.
+    config: Option<&'static str>,
 }
 
 fn check_with(files: &[(&str, &str)], with: &With) -> (u8, String) {
@@ -58,8 +60,10 @@ fn check_with(files: &[(&str, &str)], with: &With) -> (u8, String) {
     }
     let principals = with.principals.map(|text| put("principals.yaml", text));
     let args = Args {
-        folder: folder.path().join("catalogs"),
+        folder: Some(folder.path().join("catalogs")),
         principals,
+        data: with.config.is_some(),
+        config: with.config.map(|text| put("meshgate.toml", text)),
         format: with.format.unwrap_or(Format::Human),
         coverage: with.coverage,
         mutate: with.mutate,
@@ -385,4 +389,30 @@ fn the_documented_test_holds() {
     let (code, text) = demo(&[(path, &format!("# {example}"))], &With::default());
     assert_eq!(code, 0, "\n{text}");
     assert!(text.contains("(0 failed)"), "{text}");
+}
+
+#[test]
+fn data_is_checked_without_policies() {
+    let csv = ("sales/orders.odcs.yaml", &*CONTRACT.1.replace("format: parquet", "format: csv"));
+    let data =
+        ("../data/sales/orders/a.csv", "id,region,amount,email,at\n1,EU,1.5,a@example.com,2026-01-01\n2,EU,x,,y\n");
+    let configured =
+        "catalogs = 'catalogs'\n[auth]\nusers = 'users.toml'\n[storage.domains.sales]\nroot = 'data/sales'\n";
+    let with = || With { config: Some(configured), ..With::default() };
+    let (code, text) = check_with(&[MESH, DOMAIN, csv, data], &with());
+    let expected = "\
+catalogs/sales/orders.odcs.yaml:1:1: error: 1 value of `amount` in `sales.orders` is not what the contract promises: `orders/a.csv`, in record 2
+  hint: correct the data, or the column in the contract; statements that read such a value fail
+catalogs/sales/orders.odcs.yaml:1:1: error: 1 value of `at` in `sales.orders` is not what the contract promises: `orders/a.csv`, in record 2
+  hint: correct the data, or the column in the contract; statements that read such a value fail
+catalogs/sales/orders.odcs.yaml:1:1: error: column `address` of `sales.orders` cannot be read: column `address` is promised as a struct of (city: text, street: text), which a CSV file cannot hold
+  hint: publish the product as Parquet, Delta or JSON lines
+sales.orders: csv, 1 file, 2 rows
+  orders/a.csv: 2 rows
+1 product, 3 errors, 0 warnings";
+    assert_eq!((code, text.as_str()), (1, expected), "{text}");
+    // A domain without storage is one without data.
+    let unset = With { config: Some("catalogs = 'catalogs'\n[auth]\nusers = 'users.toml'\n"), ..With::default() };
+    let (code, text) = check_with(&[MESH, DOMAIN, csv, data], &unset);
+    assert!(code == 1 && text.contains("`sales.orders` cannot be opened ("), "{text}");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields};
 
 use super::dataset::Inherited;
-use super::{classification, name, quality, range, tags};
+use super::{classification, name, quality, range, tags, written};
 use crate::contract::document::type_options;
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::Column;
@@ -78,12 +78,14 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         );
     }
     let range = range::check(property.get("logicalTypeOptions"), &data_type, findings);
+    let written = written::check(property, &data_type, inherited.in_texts, findings);
     let name: crate::name::ColumnName = column_name?;
     Some(Column {
         physical_name: property.owned("physicalName").unwrap_or_else(|| name.as_str().to_owned()),
         name,
         data_type,
         fields,
+        written,
         list_in_files,
         description: property.owned("description"),
         tags,
@@ -119,6 +121,7 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
     let fields = check(items.list("properties"), own, findings);
     let nested = items.get("items").and_then(|items| element(items, own, findings));
     let (data_type, fields) = data_type(items, fields, nested.as_ref(), findings)?;
+    written::check_element(items, &data_type, inherited.in_texts, findings);
     let (data_type, in_files) = if fields.is_empty() {
         (data_type.clone(), nested.as_ref().map_or(data_type, |nested| list_of(&nested.in_files)))
     } else {

@@ -1,7 +1,7 @@
 //! `customProperties`: the standard's extension point. Ours begin with `meshgate`; others are left alone, unless they look
 //! like a credential.
 
-use super::{Words, classification, layout};
+use super::{Words, classification, layout, written};
 use crate::contract::OnDrift;
 use crate::contract::locate::{Node, Value};
 use crate::contract::shape::{Findings, quote};
@@ -24,7 +24,7 @@ pub struct Custom {
     pub on_drift: Option<OnDrift>,
 }
 
-const OURS: [&str; 3] = ["meshgateClassification", "meshgateOnDrift", "meshgateRowCount"];
+const OURS: [&str; 4] = ["meshgateClassification", "meshgateOnDrift", "meshgateRowCount", written::EPOCH];
 
 pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Findings<'_>) -> Custom {
     let mut custom = Custom::default();
@@ -79,9 +79,12 @@ pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Finding
             }
             // `layout` reads them.
             (name, Level::Server) if layout::PROPERTIES.contains(&name) => {}
+            // `written` reads it.
+            (written::EPOCH, Level::Elsewhere) if is_property(node) && value.is_some() => {}
             (name, _) if OURS.contains(&name) || layout::PROPERTIES.contains(&name) => {
                 let hint = match name {
                     "meshgateRowCount" => "it belongs to a schema object",
+                    written::EPOCH => "it belongs to a property, with a `value`",
                     name if layout::PROPERTIES.contains(&name) => "it belongs to a server",
                     _ if node.get("logicalType").is_some() => "a property has `classification:` for this",
                     _ => "it belongs to the contract or to a schema object",
@@ -100,6 +103,11 @@ pub fn check(node: &Node, level: Level, words: Words<'_>, findings: &mut Finding
         }
     }
     custom
+}
+
+/// Of a schema object, or of the elements of a list.
+fn is_property(node: &Node) -> bool {
+    node.get("logicalType").or_else(|| node.get("physicalType")).is_some()
 }
 
 /// The extension properties of all parts that are neither contract nor schema object.

@@ -17,6 +17,8 @@ pub struct Inherited<'a> {
     pub classification: &'a Classification,
     pub words: Words<'a>,
     pub on_drift: OnDrift,
+    /// The files are of text, whose dates and times are read as the contract says they are written.
+    pub in_texts: bool,
 }
 
 impl Inherited<'_> {

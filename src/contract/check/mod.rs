@@ -10,13 +10,14 @@ mod server;
 mod sla;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use super::document::CONTRACT;
 use super::locate::{At, Node, parse};
-use super::model::{Contract, Status, SupportChannel};
+use super::model::{Contract, Format, Status, SupportChannel};
 use super::shape::{Expect, Findings, quote, walk};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{Classification, DomainName, NameError, ProductName, Tag};
@@ -142,7 +143,8 @@ fn contract(
     let classification = custom.classification.unwrap_or_else(|| words.default_classification.clone());
     let server = server::check(tree, findings);
     let on_drift = custom.on_drift.unwrap_or_default();
-    let inherited = dataset::Inherited { tags: &tags, classification: &classification, words, on_drift };
+    let in_texts = server.as_ref().is_some_and(|(server, _)| matches!(server.format, Format::Csv | Format::Json));
+    let inherited = dataset::Inherited { tags: &tags, classification: &classification, words, on_drift, in_texts };
     let objects = tree.list("schema");
     if let Some(node) = tree.get("schema")
         && objects.is_empty()

@@ -90,12 +90,20 @@ impl Private {
 pub(in crate::govern) struct Leaf {
     /// `sales.orders`
     pub table: String,
+    /// Whom a reader asks who cannot be answered.
+    pub contact: Option<String>,
     pub policies: Vec<String>,
     pub schema: SchemaRef,
     pub statistics: Statistics,
     pub partitions: usize,
     /// By output column: dynamic filters on it may run below the policy.
     pub passing: Vec<bool>,
+}
+
+impl Leaf {
+    pub(in crate::govern) fn opaque(&self, openings: Option<&Openings>, error: &DataFusionError) -> DataFusionError {
+        opaque_run(&self.table, self.contact.as_deref(), openings, error)
+    }
 }
 
 /// A governed dataset in a plan: its name and the policies that apply, and nothing of what lies below.
@@ -231,7 +239,7 @@ impl ExecutionPlan for ProductScan {
 
     /// Back to the plan as it was made: the filters of the last round belong to joins that are reset too.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let opaque = |error| opaque_run(&self.leaf.table, None, &error);
+        let opaque = |error| self.leaf.opaque(None, &error);
         let pristine = reset_plan_states(Arc::clone(&self.pristine)).map_err(opaque)?;
         self.conditions.check(pristine.as_ref()).map_err(opaque)?;
         Ok(Arc::new(Self {
@@ -246,7 +254,7 @@ impl ExecutionPlan for ProductScan {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let (leaf, watch) = (Arc::clone(&self.leaf), self.watch.clone());
         let openings = context.session_config().get_extension::<Openings>();
-        let opaque = move |error: DataFusionError| opaque_run(&leaf.table, openings.as_deref(), &watch.review(error));
+        let opaque = move |error: DataFusionError| leaf.opaque(openings.as_deref(), &watch.review(error));
         // No option of the reader's session reaches the private plan; its memory is the query's.
         let private = self.session.task_context(context.memory_pool());
         // Fewer where the gateway found the statement's own rows to be wide; more than usual never.
@@ -287,7 +295,7 @@ impl ExecutionPlan for ProductScan {
         }
         let accepted: Vec<_> = self.accepted.iter().chain(&fresh).map(Arc::clone).collect();
         let config = self.session.state().config_options();
-        let opaque = |error| opaque_run(&self.leaf.table, None, &error);
+        let opaque = |error| self.leaf.opaque(None, &error);
         let filtered = injected(&self.pristine, &accepted, config).map_err(opaque)?;
         self.conditions.check(filtered.as_ref()).map_err(opaque)?;
         let running = dealt(filtered, self.leaf.partitions, &self.session)?;

@@ -41,6 +41,7 @@ pub fn column(name: &str, data_type: DataType, required: bool) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        written: None,
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

@@ -37,6 +37,7 @@ pub fn column(spec: &str, data_type: DataType) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        written: None,
         description: None,
         tags: tag.into_iter().map(|tag| tag.parse().unwrap()).collect(),
         classification: class.parse().unwrap(),

@@ -3,12 +3,14 @@
 mod delta;
 mod fault;
 mod faults;
+mod meaning;
 mod parquet;
 mod promises;
 mod pushdown;
 mod refresh;
 mod text;
 mod vectors;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +49,7 @@ fn column(name: &str, data_type: DataType) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        written: None,
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

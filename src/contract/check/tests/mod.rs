@@ -2,6 +2,7 @@
 
 mod schema;
 mod versions;
+mod written;
 
 use std::collections::BTreeSet;
 

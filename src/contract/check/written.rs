@@ -1,0 +1,61 @@
+//! How texts write the dates and times of a column: `logicalTypeOptions.format`, or `meshgateEpoch`.
+
+use arrow::datatypes::DataType;
+
+use crate::contract::locate::Node;
+use crate::contract::pattern::{EpochUnit, Pattern, TimeFormat};
+use crate::contract::shape::{Findings, quote};
+
+/// Our extension property of a property.
+pub const EPOCH: &str = "meshgateEpoch";
+
+/// None where the contract says nothing, or says what is not read.
+pub fn check(property: &Node, data_type: &DataType, in_texts: bool, findings: &mut Findings<'_>) -> Option<TimeFormat> {
+    let format = format(property).filter(|_| in_texts && is_time(data_type));
+    if let Some(epoch) = epoch(property) {
+        if !in_texts || !matches!(data_type, DataType::Timestamp(..)) {
+            let hint = "it says how CSV and JSON write a `timestamp`";
+            findings.error(epoch.at, format!("`{EPOCH}` has no meaning here"), hint);
+            return None;
+        }
+        if let Some(format) = format {
+            findings.error(format.at, format!("`format` and `{EPOCH}` are said of one column"), "remove one of them");
+            return None;
+        }
+        let unit = EpochUnit::ALL.into_iter().find(|(name, _)| epoch.text() == Some(*name));
+        if unit.is_none() {
+            let units = EpochUnit::ALL.map(|(name, _)| format!("`{name}`")).join(", ");
+            findings.error(epoch.at, format!("`{EPOCH}` is a unit of time"), format!("write one of {units}"));
+        }
+        return unit.map(|(_, unit)| TimeFormat::Epoch(unit));
+    }
+    let (node, text) = format.and_then(|node| Some((node, node.text()?)))?;
+    match Pattern::parse(text, data_type) {
+        Ok(pattern) => Some(TimeFormat::Pattern(pattern)),
+        Err((why, hint)) => {
+            findings.error(node.at, format!("{why} (`{}`)", quote(text)), hint);
+            None
+        }
+    }
+}
+
+/// The elements of a list are read by one reader of JSON, which knows no patterns.
+pub fn check_element(items: &Node, data_type: &DataType, in_texts: bool, findings: &mut Findings<'_>) {
+    if let Some(format) = format(items).filter(|_| in_texts && is_time(data_type)) {
+        let hint = "write dates and times in lists as RFC 3339 says, or as texts with `logicalType: string`";
+        findings.unsupported(format.at, "the `format` of a list's elements is not read", hint);
+    }
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_))
+}
+
+fn format(property: &Node) -> Option<&Node> {
+    property.get("logicalTypeOptions")?.get("format")
+}
+
+fn epoch(property: &Node) -> Option<&Node> {
+    let ours = property.list("customProperties").iter().find(|item| item.text_of("property") == Some(EPOCH));
+    ours?.get("value")
+}

@@ -1,0 +1,88 @@
+//! Files whose bytes are not what their format, their footer or their table's log says: the owner can mend them, and nobody else.
+
+use std::error::Error;
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+use object_store::path::Path;
+use parquet::errors::ParquetError;
+
+/// A file cannot be read to its end. The text names it, and is for the owner's log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Damaged(String);
+
+impl Damaged {
+    pub(super) fn file(key: &Path, why: &str) -> Self {
+        Self(format!("`{key}` cannot be read: {why}"))
+    }
+
+    /// What is said to be damaged anywhere in the causes of an error.
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        causes(error).find_map(<dyn Error>::downcast_ref)
+    }
+
+    /// What the engine's readers could not make sense of. They name no file: `recent` are those that were read last.
+    pub(super) fn met(error: &DataFusionError, recent: &[Path]) -> Option<Self> {
+        let is_about_bytes = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<ParquetError>() {
+            Some(error) => !matches!(error, ParquetError::External(_)),
+            None => matches!(
+                cause.downcast_ref::<ArrowError>(),
+                Some(
+                    ArrowError::ParquetError(_)
+                        | ArrowError::CastError(_)
+                        | ArrowError::ParseError(_)
+                        | ArrowError::SchemaError(_)
+                )
+            ),
+        };
+        // What a store answers is no fault of the file.
+        let is_of_store = causes(error).any(<dyn Error>::is::<object_store::Error>);
+        if is_of_store || !causes(error).any(is_about_bytes) {
+            return None;
+        }
+        let files: Vec<String> = recent.iter().map(|key| format!("`{key}`")).collect();
+        Some(Self(match files.as_slice() {
+            [] => error.to_string(),
+            [file] => format!("{file} cannot be read: {error}"),
+            files => format!("one of {} cannot be read: {error}", files.join(", ")),
+        }))
+    }
+}
+
+/// As an answer of a store, which is what its readers hand up.
+impl From<Damaged> for object_store::Error {
+    fn from(damaged: Damaged) -> Self {
+        Self::Generic { store: "file", source: Box::new(damaged) }
+    }
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_of_a_store_is_no_damage() {
+        let of_store = || object_store::Error::Generic { store: "S3", source: "500".into() };
+        let parquet = |error: ParquetError| DataFusionError::ParquetError(Box::new(error));
+        let keys = [Path::from("a.parquet"), Path::from("b.parquet")];
+        for error in [
+            DataFusionError::ObjectStore(Box::new(of_store())),
+            parquet(ParquetError::External(Box::new(of_store()))),
+            DataFusionError::ArrowError(Box::new(ArrowError::ComputeError("x".to_owned())), None),
+            DataFusionError::Internal("x".to_owned()),
+        ] {
+            assert_eq!(Damaged::met(&error, &keys), None, "{error}");
+        }
+        let cut = parquet(ParquetError::EOF("x".to_owned()));
+        assert!(Damaged::met(&cut, &keys).unwrap().0.starts_with("one of `a.parquet`, `b.parquet` cannot be read: "));
+        assert!(Damaged::met(&cut, &keys[1..]).unwrap().0.starts_with("`b.parquet` cannot be read: "));
+        let held = object_store::Error::from(Damaged::file(&keys[0], "x"));
+        let held = parquet(ParquetError::External(Box::new(held)));
+        assert_eq!(Damaged::find(&held), Some(&Damaged("`a.parquet` cannot be read: x".to_owned())));
+    }
+}

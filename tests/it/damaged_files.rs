@@ -1,0 +1,176 @@
+//! Files that turn out to be damaged while a statement runs: readers learn that the product's owner must mend them, and no place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_compression::tokio::write::GzipEncoder;
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::harness::{Fixture, Mesh, check, delta_log, parquet, rows};
+
+const MESH: &str = include_str!("fixtures/regions.txt");
+const SQL: &str = "SELECT order_id, region, amount FROM sales.orders ORDER BY order_id";
+const TOLD: &str = "Broken: the product's data is not what its contract promises (`sales.orders`, correlation id ";
+const OWNER: &str = "give the id to sales-team (#sales): the detail is in the gateway's log";
+
+/// The mesh whose orders lie under a key as a format.
+async fn over(key: &str, format: &str, files: &[(&str, &[u8])]) -> Mesh {
+    of(MESH, key, format, files).await
+}
+
+async fn of(mesh: &str, key: &str, format: &str, files: &[(&str, &[u8])]) -> Mesh {
+    let mesh = mesh
+        .replace("path: \"{model}.parquet\", format: parquet", &format!("path: \"{key}\", format: {format}"))
+        .replace("  - name: secrets\n    properties:\n      - {name: id, logicalType: integer, required: true}\n", "");
+    let fixture = Fixture::parse(&mesh);
+    let store = InMemory::new();
+    for (key, bytes) in files {
+        store.put(&(*key).into(), bytes.to_vec().into()).await.unwrap();
+    }
+    let stores: BTreeMap<String, Arc<dyn ObjectStore>> = [("sales".to_owned(), Arc::new(store) as _)].into();
+    Mesh::over(&fixture, stores)
+}
+
+/// What a statement meets first is the file's end or a value that its changed bytes became.
+async fn is_broken_somewhere(mesh: &Mesh) {
+    let answer = mesh.answer("ana", SQL).await;
+    assert!(answer.starts_with("Broken: ") && answer.contains("sales-team (#sales)"), "{answer}");
+}
+
+async fn is_broken(what: &str, mesh: &Mesh) {
+    for sql in [SQL, "SELECT count(*) AS n FROM sales.orders WHERE amount > 0"] {
+        let answer = mesh.answer("ana", sql).await;
+        assert!(answer.starts_with(TOLD) && answer.ends_with(OWNER), "{what}: {answer}");
+        assert!(!answer.contains("orders."), "{what} tells a path: {answer}");
+    }
+    check(mesh, "ana", "SELECT 1 AS one", "one Int64\n1").await;
+}
+
+/// A first line and many orders of ana's region.
+fn many(first: &str, line: impl Fn(i32) -> String) -> String {
+    let lines: Vec<String> = (0..20_000).map(line).collect();
+    format!("{first}{}\n", lines.join("\n"))
+}
+
+fn csv(i: i32) -> String {
+    format!("{i},EU,{}", i.wrapping_mul(2_654_435))
+}
+
+async fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzipEncoder::new(Vec::new());
+    encoder.write_all(text.as_bytes()).await.unwrap();
+    encoder.shutdown().await.unwrap();
+    encoder.into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packed_text_that_is_cut_or_changed_is_broken() {
+    let text = many("order_id,region,amount\n", csv);
+    let whole = gzip(&text).await;
+    let mesh = over("a.csv.gz", "csv", &[("a.csv.gz", &whole)]).await;
+    check(&mesh, "ana", "SELECT count(*) AS n FROM sales.orders", "n Int64\n20000").await;
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 0x40;
+    let last = whole.len() - 1;
+    is_broken_somewhere(&over("a.csv.gz", "csv", &[("a.csv.gz", &changed)]).await).await;
+    for (what, bytes) in [("cut", &whole[..whole.len() / 2]), ("without its last byte", &whole[..last])] {
+        is_broken(what, &over("a.csv.gz", "csv", &[("a.csv.gz", bytes)]).await).await;
+    }
+    // What is damaged at its beginning is found when it is opened.
+    let mesh = over("a.csv.gz", "csv", &[("a.csv.gz", &whole[..5])]).await;
+    is_broken("cut in its header", &mesh).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_that_ends_inside_an_object_is_broken() {
+    let line = |i: i32| format!("{{\"order_id\": {i}, \"region\": \"EU\", \"amount\": {i}}}");
+    let lines = many("", line);
+    let array = format!("[{}]", (0..20_000).map(line).collect::<Vec<_>>().join(",\n"));
+    let spread = (0..20_000).map(line).map(|line| line.replace(", ", ",\n ")).collect::<Vec<_>>().join("\n");
+    for (what, text) in [("lines", lines), ("an array", array), ("spread", spread)] {
+        let mesh = over("a.json", "json", &[("a.json", text.as_bytes())]).await;
+        check(&mesh, "ana", "SELECT count(*) AS n FROM sales.orders", "n Int64\n20000").await;
+        let text = text.trim_end();
+        for cut in [text.len() - 4, text.len() - 20, text.len() / 2 - (text.len() / 2) % 2] {
+            let cut = &text[..cut];
+            if cut.ends_with('}') && what != "an array" {
+                continue;
+            }
+            is_broken(what, &over("a.json", "json", &[("a.json", cut.as_bytes())]).await).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parquet_with_damaged_pages_is_broken() {
+    let text = "order_id:i64,region:utf8,amount:i64\n1,EU,10\n2,EU,20\n3,US,30\n4,US,40\n";
+    let batch = rows(text);
+    let whole = parquet(&batch);
+    let mut damaged = whole.clone();
+    // The footer, which is whole, says where the pages lie; its own length stands before the last four bytes.
+    let length = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap());
+    let pages = 4..whole.len() - 8 - usize::try_from(length).unwrap();
+    damaged[pages].fill(0xff);
+    let log = delta_log(&batch.schema(), &[("part-0.parquet".to_owned(), whole.len())]);
+    let twice: Vec<(String, usize)> = vec![("part-0.parquet".to_owned(), whole.len() - 1)];
+    let shorter = delta_log(&batch.schema(), &twice);
+    let log_key = "t/_delta_log/00000000000000000000.json";
+    is_broken("pages", &over("orders.parquet", "parquet", &[("orders.parquet", &damaged)]).await).await;
+    let files = [(log_key, log.as_bytes()), ("t/part-0.parquet", &damaged[..])];
+    is_broken("pages of a Delta table", &over("t", "delta", &files).await).await;
+    let files = [(log_key, log.as_bytes()), ("t/part-0.parquet", &whole[..whole.len() / 2])];
+    is_broken("a file that is cut off", &over("t", "delta", &files).await).await;
+    let files = [(log_key, shorter.as_bytes()), ("t/part-0.parquet", &whole[..])];
+    is_broken("a file of another size", &over("t", "delta", &files).await).await;
+}
+
+/// Files that differ only in what `ana` may not see, broken in one of them: she gets the same answers, and no error.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_texts_of_hidden_rows_say_nothing() {
+    let csv = "order_id,region,amount,day\n1,EU,10,31.01.2024\n2,EU,20,01.02.2024\n";
+    let json = "{\"order_id\": 1, \"region\": \"EU\", \"amount\": 10, \"day\": \"31.01.2024\"}\n\
+                {\"order_id\": 2, \"region\": \"EU\", \"amount\": 20, \"day\": \"01.02.2024\"}\n";
+    let twins = [
+        (
+            "csv",
+            format!("{csv}3,US,30,2024-01-31\n4,\"EU\"x,40,01.01.2024\n5,EU\r,50,01.01.2024\n"),
+            format!("{csv}3,US,30,31.01.2024\n"),
+        ),
+        (
+            "json",
+            format!(
+                "{json}{{\"order_id\": 3, \"region\": \"US\", \"amount\": 30, \"day\": 1706659200}}\n\
+                 {{\"order_id\": 4, \"region\": \"US\", \"region\": \"EU\", \"amount\": 40}}\n\
+                 {{\"order_id\": 5, \"region\": NaN, \"amount\": 50}}\n"
+            ),
+            format!("{json}{{\"order_id\": 3, \"region\": \"US\", \"amount\": 30, \"day\": \"31.01.2024\"}}\n"),
+        ),
+    ];
+    for (format, broken, whole) in twins {
+        let key = format!("a.{format}");
+        let worlds = [dated(&key, format, &broken).await, dated(&key, format, &whole).await];
+        for sql in [
+            "SELECT order_id, amount, day FROM sales.orders ORDER BY order_id",
+            "SELECT count(*) AS n, max(day) AS day FROM sales.orders",
+            "SELECT order_id FROM sales.orders WHERE day > DATE '2024-01-31'",
+        ] {
+            let [broken, whole] = [worlds[0].answer("ana", sql).await, worlds[1].answer("ana", sql).await];
+            assert_eq!(broken, whole, "{format}: {sql}");
+            assert!(!whole.contains(": "), "{format}: {sql}: {whole}");
+        }
+        let rows = "order_id Int64 | day Date32\n1 | 2024-01-31\n2 | 2024-02-01";
+        check(&worlds[0], "ana", "SELECT order_id, day FROM sales.orders ORDER BY order_id", rows).await;
+        check(&worlds[0], "bob", "SELECT order_id FROM sales.orders", "order_id Int64\n3").await;
+        let told = worlds[0].answer("bob", "SELECT day FROM sales.orders").await;
+        assert!(told.starts_with("Broken: a value of `day` in `sales.orders` is not what its contract"), "{told}");
+    }
+}
+
+/// The mesh with a day as Germans write it.
+async fn dated(key: &str, format: &str, text: &str) -> Mesh {
+    let day = "      - {name: day, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}\n";
+    let amount = "      - {name: amount, logicalType: integer, required: true}\n";
+    of(&MESH.replace(amount, &format!("{amount}{day}")), key, format, &[(key, text.as_bytes())]).await
+}
