@@ -57,6 +57,15 @@ impl From<Damaged> for object_store::Error {
     }
 }
 
+/// The file that a store does not have, if that is a cause of an error.
+pub(super) fn missing(error: &DataFusionError) -> Option<Path> {
+    let path = causes(error).find_map(|cause| match cause.downcast_ref::<object_store::Error>() {
+        Some(object_store::Error::NotFound { path, .. }) => Some(path),
+        _ => None,
+    });
+    path.map(|path| Path::from(path.as_str()))
+}
+
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }

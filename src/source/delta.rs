@@ -66,7 +66,7 @@ pub(super) async fn open(
     conform::some_readable(&dataset.columns, &unreadable)?;
     let pins = Arc::clone(&known.pins);
     let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local")
-        .with_vectors(known.has_vectors());
+        .with_vectors(known.has_vectors().then(|| place.folder.clone()));
     let source = provider_as_source(Arc::new(filtered));
     let emptied = known.emptied();
     let types = source.schema();
@@ -95,6 +95,7 @@ async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
         return Err(Diagnostic::error(Kind::Invalid, "the location of a Delta table has a wildcard")
             .hint("name the table's folder, the one that holds `_delta_log`"));
     }
+    let renewed = Pins::after(known.as_ref().map(|known| known.pins.as_ref()));
     let (mut table, pins) = match known {
         // Updates only go forward: a table that was written anew would look as if nothing had happened.
         Some(Known { table, commit: Some(before), pins })
@@ -102,7 +103,7 @@ async fn load(place: &Place, known: Option<Known>) -> Result<Known> {
         {
             (table, pins)
         }
-        _ => (fresh(place), Arc::default()),
+        _ => (fresh(place), renewed),
     };
     if let Err(error) = Box::pin(table.load()).await {
         return Err(diagnose(place, &error).await);

@@ -17,7 +17,7 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use object_store::path::Path;
 
-use super::damaged::Damaged;
+use super::damaged::{self, Damaged};
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
 use super::survey::Choice;
@@ -35,7 +35,8 @@ pub(super) struct Filtered {
     is_partition: Vec<bool>,
     pins: Arc<Pins>,
     is_local: bool,
-    has_vectors: bool,
+    /// The folder of a table some of whose files have deletion vectors.
+    vectors: Option<Path>,
 }
 
 impl Filtered {
@@ -45,12 +46,13 @@ impl Filtered {
         let columns = schema.fields().iter().zip(&is_partition).enumerate().filter(|(_, (_, partition))| !**partition);
         let width = |(_, (field, _)): &(usize, (&Arc<Field>, &bool))| width(field);
         let counted = columns.min_by_key(width).map(|(i, _)| i);
-        Self { table, counted, is_partition, pins, is_local, has_vectors: false }
+        Self { table, counted, is_partition, pins, is_local, vectors: None }
     }
 
-    /// Of a table some of whose files have deletion vectors.
-    pub(super) fn with_vectors(self, has_vectors: bool) -> Self {
-        Self { has_vectors, ..self }
+    /// Of a table in this folder, some of whose files have deletion vectors. It is surveyed as one file: which rows are deleted is known
+    /// only where all files are read.
+    pub(super) fn with_vectors(self, folder: Option<Path>) -> Self {
+        Self { vectors: folder, ..self }
     }
 
     /// The projection, and whether it ends with a column that was not asked for, so that rows are read and not only promised.
@@ -60,6 +62,14 @@ impl Filtered {
         match self.counted {
             Some(counted) if !reads => (Some(projection.iter().copied().chain([counted]).collect()), true),
             _ => (Some(projection.clone()), false),
+        }
+    }
+
+    /// The reader looks at files with vectors while it plans, in a store that is not pinned.
+    fn reviewed(&self, error: DataFusionError) -> DataFusionError {
+        match damaged::missing(&error) {
+            Some(key) => DataFusionError::ObjectStore(Box::new(self.pins.lost(&key))),
+            None => error,
         }
     }
 
@@ -79,7 +89,10 @@ impl Filtered {
                 }
             }
             let admitted = |group: &FileGroup| {
-                let files = group.iter().filter(|file| Choice::admits(state, &file.object_meta.location));
+                let is_chosen = |file: &&PartitionedFile| {
+                    self.vectors.is_some() || Choice::admits(state, &file.object_meta.location)
+                };
+                let files = group.iter().filter(is_chosen);
                 FileGroup::new(files.map(uncounted).collect())
             };
             let groups = config.file_groups.iter().map(admitted);
@@ -87,7 +100,7 @@ impl Filtered {
             let mut uncounted = FileScanConfigBuilder::from(config.clone())
                 .with_file_groups(groups.collect())
                 .with_statistics(statistics);
-            if !self.has_vectors {
+            if self.vectors.is_none() {
                 let store = runtime.object_store(&config.object_store_url)?;
                 let store = PinnedStore::new(store, Arc::clone(&self.pins), self.is_local);
                 let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
@@ -151,8 +164,10 @@ impl TableProvider for Filtered {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, counts) = self.columns(projection);
         let skipping: Vec<Expr> = filters.iter().filter(|filter| !names_long_text(filter)).cloned().collect();
-        let mut plan = self.table.scan(state, columns.as_ref(), &skipping, limit).await?;
-        if self.has_vectors {
+        let mut plan =
+            self.table.scan(state, columns.as_ref(), &skipping, limit).await.map_err(|error| self.reviewed(error))?;
+        if let Some(folder) = &self.vectors {
+            Choice::admits(state, folder);
             let pinned = vectors::pinned_state(state, &plan, &self.pins, self.is_local).await?;
             plan = self.table.scan(&pinned, columns.as_ref(), &skipping, limit).await?;
         }

@@ -4,7 +4,7 @@
 //! says which entity it expects (`If-Match`, RFC 9110 section 13.1.1), and every answer is compared with what was listed, since some
 //! stores ignore the condition. A weak or absent entity tag says too little: there size and time must agree as well.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,6 +60,10 @@ pub(super) struct Pins {
     broken: AtomicBool,
     /// What was read last, the latest first.
     recent: Mutex<VecDeque<Path>>,
+    /// Files that were not there.
+    missing: Mutex<HashSet<Path>>,
+    /// Those that were not there when the table was opened before.
+    were_missing: HashSet<Path>,
 }
 
 /// As many files as may be read at once, more or less, are told of an error that names none.
@@ -112,6 +116,12 @@ fn opaque(tag: &str) -> &str {
 impl Pins {
     pub(super) fn of(files: &[DataFile]) -> Arc<Self> {
         Self::with_care(files, false)
+    }
+
+    /// For files that a log names, where a log named `before` until now.
+    pub(super) fn after(before: Option<&Self>) -> Arc<Self> {
+        let missing = before.map(|before| before.missing.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        Arc::new(Self { were_missing: missing.unwrap_or_default(), ..Self::default() })
     }
 
     /// `careful` where texts are to be read as bytes.
@@ -224,9 +234,19 @@ impl Pins {
         Error::Generic { store: "pinned", source: Box::new(self.replaced(key)) }
     }
 
+    /// About a file that is not there. A newer version of its table may name other files; one that this version names as well is lost.
+    pub(super) fn lost(&self, key: &Path) -> Error {
+        if self.were_missing.contains(key) {
+            return Damaged::file(key, "the log of its table names it, and it is not there").into();
+        }
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        self.refused(key)
+    }
+
     fn failed(&self, key: &Path, error: Error) -> Error {
         match error {
-            Error::Precondition { .. } | Error::NotFound { .. } => self.refused(key),
+            Error::NotFound { .. } => self.lost(key),
+            Error::Precondition { .. } => self.refused(key),
             error => error,
         }
     }

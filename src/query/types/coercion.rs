@@ -327,6 +327,13 @@ fn fits_decimals(number: &Expr) -> bool {
 fn is_of_days(interval: &Expr) -> bool {
     match interval {
         Expr::Negative(inner) => is_of_days(inner),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus, right }) => {
+            is_of_days(left) && is_of_days(right)
+        }
+        Expr::Cast(Cast { expr, field }) => match expr.as_ref() {
+            Expr::Literal(text, _) => text.cast_to(field.data_type()).is_ok_and(|value| is_of_days(&lit(value))),
+            _ => false,
+        },
         Expr::Literal(value, _) => match value {
             ScalarValue::IntervalMonthDayNano(value) => value.is_none_or(|value| value.nanoseconds == 0),
             ScalarValue::IntervalDayTime(value) => value.is_none_or(|value| value.milliseconds == 0),

@@ -2,6 +2,8 @@
 
 use datafusion::prelude::{col, lit};
 
+use object_store::ObjectStoreExt as _;
+
 use super::delta::{add, commit, data, log};
 use super::*;
 
@@ -70,6 +72,9 @@ async fn deleted_rows_are_in_no_answer() {
     assert_eq!(sorted(&show(&raw, Some(col("id").eq(lit(1_i64)))).await.unwrap()), ["1 | a"]);
     assert_eq!(sorted(&show(&raw, Some(col("text").gt(lit("a")))).await.unwrap()), ["2 | b", "2 | b"]);
     assert_eq!(world.sources.row_count(&contract).await, Some(3));
+    let survey = world.sources.survey(&contract).await.unwrap();
+    let files: Vec<_> = survey.files.iter().map(|file| (file.file.as_str(), file.rows, file.fault.is_none())).collect();
+    assert_eq!(files, [("orders", 3, true)]);
 }
 
 fn sorted(shown: &str) -> Vec<&str> {
@@ -90,6 +95,18 @@ async fn files_with_vectors_are_pinned_and_checked() {
     world.put("orders/some.parquet", other).await;
     let error = show(&raw, None).await.unwrap_err();
     assert!(error.contains("is not the file that was there"), "{error}");
+
+    // A file that two versions of the table name, and that is not there.
+    let world = World::new();
+    table(&world).await;
+    world.store.inner.delete(&"orders/some.parquet".into()).await.unwrap();
+    let lost = contract();
+    let raw = world.open(&lost).await;
+    let error = show(&raw, None).await.unwrap_err();
+    assert!(error.contains("is not the file that was there"), "{error}");
+    let raw = world.open(&lost).await;
+    let error = show(&raw, None).await.unwrap_err();
+    assert!(error.contains("the log of its table names it, and it is not there"), "{error}");
 
     // A page that is not the one of its checksum or its footer.
     let world = World::new();

@@ -84,7 +84,7 @@ pub const PROBES: &[Probe] = &[
     any(
         "D08h",
         "SELECT o.order_id, x.q FROM sales.orders o, LATERAL (SELECT 1/(o.amount-5) AS q) x",
-        Proof::Refused("not supported", "SELECT order_id FROM sales.orders"),
+        Proof::Refused("otherwise than by `=`", "SELECT order_id FROM sales.orders"),
     ),
     any(
         "D08i",
