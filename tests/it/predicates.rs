@@ -170,6 +170,14 @@ async fn wherever_an_expression_may_stand() {
             format!("SELECT a.k, b.k FROM v a LEFT JOIN v b ON a.k = b.k AND b.x IN {set} ORDER BY 1"),
             "1 | 1, 2 | NULL, 3 | NULL",
         ),
+        (
+            format!("SELECT DISTINCT ON (x) x, k, k IN {set} AS found FROM v ORDER BY x, k"),
+            "1 | 1 | true, 2 | 2 | NULL, NULL | 3 | NULL",
+        ),
+        (
+            format!("VALUES (1 IN {set})"),
+            "Unsupported: this is not supported: IN, ANY, ALL or EXISTS over a query in this place",
+        ),
         ("SELECT k FROM v WHERE x IN (SELECT max(c) FROM s) OR k = 3 ORDER BY k".to_owned(), "3"),
         (
             "SELECT k, EXISTS (SELECT 1 FROM s WHERE s.c = v.x ORDER BY c LIMIT 1) FROM v ORDER BY k".to_owned(),
