@@ -5,6 +5,7 @@
 
 mod called_off;
 pub mod calls;
+mod carried;
 mod checked;
 pub mod compact;
 mod guarded;
@@ -21,11 +22,11 @@ mod slicing;
 mod spill;
 mod spill_files;
 mod statement;
-mod sums;
 mod workers;
 mod yielding;
 
 pub use called_off::CalledOff;
+pub use carried::carried_aggregates;
 pub use checked::check_arithmetic;
 pub use outer::Outer;
 pub use private::{PrivateSession, task_context};
@@ -33,6 +34,5 @@ pub use pushdown::applied_by;
 pub use rechunk::rechunked;
 pub use runtime::Engine;
 pub use statement::StatementControl;
-pub use sums::checked_sum;
 pub use workers::{Workers, panicked, work_lost};
 pub use yielding::Yielding;

@@ -2,7 +2,8 @@
 //!
 //! It moves a cast from a column to the constant that the column is compared with, and concludes from `CAST(x AS DATE) = …` that x is one
 //! value, by which nothing need be ordered. Both hold for casts that keep values apart, and for no others. A cast that does not is put
-//! into `nullif(…, NULL)`, which is the cast, and none to the optimizer.
+//! into `nullif(…, NULL)`, which is the cast, and none to the optimizer, until the engine knows the difference:
+//! <https://github.com/apache/datafusion/issues/23095>, <https://github.com/apache/datafusion/issues/25523>.
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _, TreeNodeRecursion};
@@ -80,30 +81,54 @@ fn merges(expr: &Expr, schema: &dyn ExprSchema) -> bool {
     inner.get_type(schema).map_or(true, |from| !keeps_apart(&from, to))
 }
 
-/// True where two values of one type are two values of the other, or have none there.
+/// True where each value of one type is a value of the other, and two are two, in the same order.
 fn keeps_apart(from: &DataType, to: &DataType) -> bool {
     use DataType::{
         Date32, Date64, Decimal128, Decimal256, Dictionary, Float32, Float64, LargeUtf8, Time32, Time64, Timestamp,
         Utf8, Utf8View,
     };
     let is_text = |of: &DataType| matches!(of, Utf8 | LargeUtf8 | Utf8View);
+    let width = |of: &DataType| of.primitive_width().unwrap_or(usize::MAX);
     match (from, to) {
         (from, to) if from == to => true,
         (Dictionary(_, from), to) => keeps_apart(from, to),
         (from, Dictionary(_, to)) => keeps_apart(from, to),
         (from, to) if is_text(from) && is_text(to) => true,
-        (DataType::Boolean | Date32 | Date64, to) if is_text(to) => true,
-        (from, to) if from.is_integer() && (to.is_integer() || is_text(to)) => true,
-        (from, Decimal128(_, scale) | Decimal256(_, scale)) if from.is_integer() => *scale >= 0,
-        (Decimal128(_, from) | Decimal256(_, from), Decimal128(_, to) | Decimal256(_, to)) => from <= to,
+        (from, to) if from.is_integer() && to.is_integer() => {
+            match (from.is_signed_integer(), to.is_signed_integer()) {
+                (true, false) => false,
+                (false, true) => width(from) < width(to),
+                _ => width(from) <= width(to),
+            }
+        }
+        (from, Decimal128(precision, scale) | Decimal256(precision, scale)) if from.is_integer() => {
+            *scale >= 0 && i32::from(*precision) - i32::from(*scale) >= digits(from)
+        }
+        (
+            Decimal128(precision, scale) | Decimal256(precision, scale),
+            Decimal128(to_precision, to_scale) | Decimal256(to_precision, to_scale),
+        ) => {
+            let whole = |precision: u8, scale: i8| i32::from(precision) - i32::from(scale);
+            scale <= to_scale && whole(*precision, *scale) <= whole(*to_precision, *to_scale)
+        }
         (DataType::Boolean, to) => to.is_numeric(),
         (Float32, Float64) => true,
-        (from, Float64) if from.is_integer() => from.primitive_width() <= Some(4),
-        (from, Float32) if from.is_integer() => from.primitive_width() <= Some(2),
+        (from, Float64) if from.is_integer() => width(from) <= 4,
+        (from, Float32) if from.is_integer() => width(from) <= 2,
         (Date32 | Date64, Timestamp(_, None)) | (Date32, Date64) => true,
         (Timestamp(from, one), Timestamp(to, other)) => from <= to && one.is_some() == other.is_some(),
         (Time32(from), Time32(to) | Time64(to)) | (Time64(from), Time64(to)) => from <= to,
         _ => false,
+    }
+}
+
+/// The digits of the largest whole number of a type.
+fn digits(of: &DataType) -> i32 {
+    match of.primitive_width() {
+        Some(1) => 3,
+        Some(2) => 5,
+        Some(4) => 10,
+        _ => 20,
     }
 }
 
@@ -117,11 +142,14 @@ mod tests {
         use DataType::{Boolean, Date32, Decimal128, Float64, Int16, Int32, Int64, Timestamp, Utf8};
         for (from, to, apart) in [
             (Int16, Int64, true),
-            (Int64, Int16, true),
+            (Int64, Int16, false),
             (Int64, Decimal128(38, 2), true),
-            (Int64, Utf8, true),
+            (Int64, Decimal128(10, 2), false),
+            (Int64, Utf8, false),
+            (Decimal128(12, 1), Decimal128(12, 1), true),
+            (Decimal128(12, 1), Decimal128(13, 2), true),
             (Int32, Float64, true),
-            (Decimal128(12, 1), Decimal128(12, 2), true),
+            (Decimal128(12, 1), Decimal128(12, 2), false),
             (Date32, Timestamp(Microsecond, None), true),
             (Int64, Float64, false),
             (Int64, Boolean, false),

@@ -34,7 +34,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
 use crate::engine::calls::SlicedProjections;
 use crate::engine::memory::{ChainUnions, GatherInOneStage, ReserveHeld, counted_aggregates};
-use crate::engine::{Engine, Outer, Yielding, checked_sum};
+use crate::engine::{Engine, Outer, Yielding, carried_aggregates};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
 use crate::name::Purpose;
@@ -193,12 +193,12 @@ fn scalars() -> Vec<Arc<ScalarUDF>> {
     known.chain(functions::in_microseconds()).chain(functions::ours()).collect()
 }
 
-/// The engine's aggregates, those that keep values in a form that counts them, and a sum that does not wrap around.
+/// The engine's aggregates, those that keep values in a form that counts them, and those that work in a type in which they are right.
 fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let known = SessionStateDefaults::default_aggregate_functions();
     let counted = counted_aggregates(&known);
     // A later one of the same name takes its place.
-    known.into_iter().chain(counted).chain([checked_sum()]).collect()
+    known.into_iter().chain(counted).chain(carried_aggregates()).collect()
 }
 
 /// `range` and `generate_series`, and nothing that reads a file.

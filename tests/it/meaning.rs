@@ -251,6 +251,9 @@ async fn casts_that_merge_values_stay() {
             "1 | 3, 2 | 2, 3 | 1",
         ),
         (&format!("SELECT count(*) FROM {decimals} WHERE CAST(x AS INT) = 1"), "2"),
+        ("SELECT x FROM (VALUES (123), (7), (70)) t(x) WHERE CAST(x AS VARCHAR) IN ('0123', '7')", "7"),
+        ("SELECT x FROM (VALUES (123), (7), (70)) t(x) WHERE CAST(x AS VARCHAR) >= '7' ORDER BY x", "7, 70"),
+        ("SELECT count(*) FROM (VALUES (3000000000), (4), (5)) t(x) WHERE TRY_CAST(x AS INT) <> 5", "1"),
         (&format!("SELECT CAST(x AS INT) = 1 AS is_one FROM {decimals} ORDER BY x"), "false, true, true"),
         (&format!("SELECT count(*) FROM {decimals} WHERE CAST(x AS INT) BETWEEN 0 AND 0"), "1"),
     ])
@@ -294,4 +297,31 @@ async fn expressions_keep_their_names() {
         ("SELECT DISTINCT ON (g) g, x FROM (VALUES ('a', 2), ('a', 1)) t(g, x) ORDER BY g, g, x", "a | 1"),
     ])
     .await;
+}
+
+/// NaN is the greatest number, as in comparisons and orders, whatever the order of rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn greatest_and_least_floats() {
+    let of = |kind: &str| {
+        format!(
+            "(VALUES ('a', CAST('NaN' AS {kind})), ('a', 1.5), ('b', 1.5), ('b', CAST('NaN' AS {kind})), ('c', CAST('NaN' AS {kind})), \
+             ('d', -2.5), ('d', CAST('-inf' AS {kind})), ('d', NULL), ('e', NULL)) t(g, x)"
+        )
+    };
+    for kind in ["DOUBLE", "REAL"] {
+        let t = of(kind);
+        let groups = "NaN | 1.5, NaN | 1.5, NaN | NaN, -2.5 | -inf, NULL | NULL";
+        rows(&[
+            (&format!("SELECT max(x), min(x) FROM {t} GROUP BY g ORDER BY g"), groups),
+            (&format!("SELECT max(x), min(x) FROM {t}"), "NaN | -inf"),
+            (&format!("SELECT max(x), min(x) FROM {t} WHERE g = 'e'"), "NULL | NULL"),
+            (&format!("SELECT DISTINCT max(x) OVER w, min(x) OVER w, g FROM {t} WHERE g < 'c' WINDOW w AS (PARTITION BY g) ORDER BY g"), "NaN | 1.5 | a, NaN | 1.5 | b"),
+            (
+                &format!("SELECT max(x) OVER (ORDER BY g, x ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM {t} WHERE g = 'd' ORDER BY x NULLS LAST"),
+                "-inf, -2.5, -2.5",
+            ),
+            (&format!("SELECT arrow_typeof(max(x)) FROM {t}"), if kind == "REAL" { "Float32" } else { "Float64" }),
+        ])
+        .await;
+    }
 }
