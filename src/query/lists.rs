@@ -23,6 +23,9 @@ pub(in crate::query) fn keep_lists(plan: LogicalPlan) -> Result<LogicalPlan> {
         }
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
+            if !has_lists(&expr, 2) {
+                return Ok(Transformed::no(expr));
+            }
             let name = names.save(&expr);
             Ok(apart(expr)?.update_data(|expr| name.restore(expr)))
         })
@@ -71,9 +74,6 @@ fn has_lists(expr: &Expr, count: usize) -> bool {
 
 /// Lists of one value, each inside `nullif(…, NULL)`, which is what is in it, and no list to the simplifier.
 fn apart(expr: Expr) -> Result<Transformed<Expr>> {
-    if !has_lists(&expr, 2) {
-        return Ok(Transformed::no(expr));
-    }
     let mut values: HashMap<&Expr, usize> = HashMap::new();
     let mut below_and = false;
     expr.apply(|expr| {
