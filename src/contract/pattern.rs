@@ -88,6 +88,11 @@ impl Pattern {
         Ok(pattern)
     }
 
+    /// True where each text says its offset from UTC.
+    pub fn has_offset(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Offset { .. }))
+    }
+
     fn has(&self, field: Field) -> bool {
         self.count(field) > 0
     }

@@ -147,7 +147,7 @@ impl Splitter {
 
     /// True where other records may be inside the record.
     fn may_hold_others(&self) -> bool {
-        self.quoting.spans_lines && (self.quoting.is_malformed || self.overlong)
+        self.quoting.spans_lines && self.quoting.is_malformed
     }
 
     /// Where lines end with line feeds alone, the carriage return before one stands in the last field.

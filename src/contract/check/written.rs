@@ -29,13 +29,24 @@ pub fn check(property: &Node, data_type: &DataType, in_texts: bool, findings: &m
         }
         return unit.map(|(_, unit)| TimeFormat::Epoch(unit));
     }
-    let (node, text) = format.and_then(|node| Some((node, node.text()?)))?;
-    match Pattern::parse(text, data_type) {
-        Ok(pattern) => Some(TimeFormat::Pattern(pattern)),
-        Err((why, hint)) => {
-            findings.error(node.at, format!("{why} (`{}`)", quote(text)), hint);
-            None
-        }
+    let pattern = format.and_then(|node| Some((node, node.text()?))).and_then(|(node, text)| {
+        let parsed = Pattern::parse(text, data_type);
+        parsed.map_err(|(why, hint)| findings.error(node.at, format!("{why} (`{}`)", quote(text)), hint)).ok()
+    });
+    if in_texts && !pattern.as_ref().is_some_and(Pattern::has_offset) {
+        in_utc(property, data_type, findings);
+    }
+    pattern.map(TimeFormat::Pattern)
+}
+
+/// A text without an offset is taken for UTC, which it must not be where the contract says another zone.
+fn in_utc(property: &Node, data_type: &DataType, findings: &mut Findings<'_>) {
+    let zone = property.get("logicalTypeOptions").and_then(|options| options.get("defaultTimezone"));
+    let Some((node, text)) = zone.and_then(|node| Some((node, node.text()?))) else { return };
+    let is_utc = ["UTC", "Etc/UTC", "Z", "GMT"].iter().any(|name| text.eq_ignore_ascii_case(name));
+    if matches!(data_type, DataType::Timestamp(_, Some(_))) && !is_utc {
+        let what = format!("texts without an offset are read in UTC, not in `{}`", quote(text));
+        findings.unsupported(node.at, what, "write times in UTC, or with offsets and a `format` that ends with `XXX`");
     }
 }
 

@@ -60,6 +60,13 @@ async fn csv_records_mean_one_thing_or_are_broken() {
 }
 
 #[tokio::test]
+async fn quoted_text_that_is_too_long_breaks_its_record_alone() {
+    let over = "y\n".repeat(super::super::text::RECORD_BYTES / 2 + 1);
+    let text = format!("id,name\n1,a\n2,\"{over}\"\n3,c\n");
+    assert_eq!(read(Format::Csv, &text).await.unwrap(), ["1|a", BROKEN, "3|c"]);
+}
+
+#[tokio::test]
 async fn csv_ends_where_records_cannot_be_told_apart() {
     for (text, why) in [
         ("id,name\n1,a\n2,\"b\n3,c\n", "a quote of the record that begins in line 3 is never closed"),

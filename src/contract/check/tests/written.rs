@@ -80,3 +80,22 @@ o.yaml:12:35: error: `meshgateEpoch` has no meaning here
   hint: it belongs to a property, with a `value`",
     );
 }
+
+#[test]
+fn texts_without_offset_are_of_no_other_zone() {
+    let zoned = |more: &str| {
+        csv(&format!(
+            "{{name: at, logicalType: timestamp, logicalTypeOptions: {{timezone: true, defaultTimezone: Europe/Berlin{more}}}}}"
+        ))
+    };
+    check(
+        &zoned(""),
+        "
+o.yaml:16:98: error: texts without an offset are read in UTC, not in `Europe/Berlin`
+  hint: write times in UTC, or with offsets and a `format` that ends with `XXX`",
+    );
+    check(&zoned(", format: yyyy-MM-dd HH:mmXXX"), "");
+    check(&zoned("").replace("Europe/Berlin", "UTC"), "");
+    check(&zoned("").replace("timezone: true, ", ""), "");
+    check(&zoned("").replace("format: csv", "format: parquet"), "");
+}
