@@ -13,6 +13,8 @@ pub(super) struct Brackets {
     ended: bool,
     /// Objects begin where none may, or a string holds what stands between two.
     pub may_hold_others: bool,
+    /// Outside of strings an object begins where none may, or in an array that is no part of an object.
+    pub begins_others: bool,
 }
 
 impl Brackets {
@@ -64,7 +66,9 @@ impl Brackets {
             byte if byte.is_ascii_whitespace() => return,
             b'"' => (self.is_quoted, self.ended) = (true, false),
             b'{' => {
-                self.may_hold_others |= !self.takes_object();
+                let misplaced = !self.takes_object();
+                self.may_hold_others |= misplaced;
+                self.begins_others |= misplaced || self.open.first() == Some(&b'[');
                 self.open.push(byte);
             }
             b'[' => self.open.push(byte),

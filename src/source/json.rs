@@ -59,16 +59,21 @@ impl JsonRecords {
         if !overlong && value.iter().all(u8::is_ascii_whitespace) {
             return;
         }
-        if self.documents.is_behind_the_end() {
+        if self.documents.is_behind_the_end() && !value.contains(&b'{') {
             self.cells.broken_row();
+        } else if self.documents.is_behind_the_end() {
+            self.lose_track();
         } else if self.documents.are_lines() {
             self.end_line(&value, overlong);
         } else if let Some(object) = object(&value) {
             self.add_row(value.len(), object);
-        } else if overlong || Brackets::of(&value).may_hold_others {
-            self.lose_track();
         } else {
-            self.cells.broken_row();
+            let brackets = Brackets::of(&value);
+            if overlong || brackets.may_hold_others || brackets.begins_others {
+                self.lose_track();
+            } else {
+                self.cells.broken_row();
+            }
         }
     }
 
@@ -94,7 +99,10 @@ impl JsonRecords {
                 }
                 return;
             }
-            // The line before was broken, and this is the next.
+            // What came before was broken, and this is the next. Of several lines each may be one.
+            if text.contains(&b'\n') {
+                return self.lose_track();
+            }
             self.cells.broken_row();
         }
         match object(line).filter(|_| !overlong) {
@@ -114,6 +122,7 @@ impl JsonRecords {
         match objects(line) {
             Some(objects) if objects.len() > OBJECTS => self.lose_track(),
             Some(objects) => objects.iter().for_each(|object| self.add_row(object.len(), object)),
+            None if brackets.begins_others => self.lose_track(),
             None => self.cells.broken_row(),
         }
     }

@@ -170,6 +170,14 @@ async fn broken_value_takes_no_other_along_in_silence() {
         ),
         ("[{\"id\": 1, \"name\": \"a}, {\"id\": 2, \"name\": \"b\"}]", "it ends inside"),
         ("[{\"id\": 1, \"x\": {\"y\": 1}, {\"id\": 2}}, {\"id\": 3}]", "in line 1 is no JSON"),
+        // A line that goes on takes the next ones in; an array on a line, or before lines, holds objects of its own.
+        ("{\"id\": 1}\n{\"id\": 2, \"x\":\n{\"id\": 3}\n{\"id\": 4}\n", "is no JSON"),
+        ("{\"id\": 1}\n{\"id\": 2, \"x\": [1,\n{\"id\": 3}\n{\"id\": 4}\n", "is no JSON"),
+        ("{\"id\": 1}\n[{\"id\": 2}, {\"id\": 3}]\n", "in line 2 is no JSON"),
+        ("{\"id\": 1} {\"id\": 2} x {\"id\": 3}\n", "in line 1 is no JSON"),
+        ("[[{\"id\": 1}, {\"id\": 2}]]", "in line 1 is no JSON"),
+        ("[]\n{\"id\": 1}\n", "in line 2 is no JSON"),
+        ("[{}]\n{\"id\": 1}\n", "in line 2 is no JSON"),
         ("{\n\"id\": 1, \"name\": \"a\n}\n{\"id\": 2, \"name\": \"b\"}\n{\"id\": 3, \"name\": c\"}", "is no JSON"),
     ] {
         let told = read_as(text).await.unwrap_err();
