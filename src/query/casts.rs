@@ -112,10 +112,9 @@ fn keeps_apart(from: &DataType, to: &DataType) -> bool {
             scale <= to_scale && whole(*precision, *scale) <= whole(*to_precision, *to_scale)
         }
         (DataType::Boolean, to) => to.is_numeric(),
-        (Float32, Float64) => true,
         (from, Float64) if from.is_integer() => width(from) <= 4,
         (from, Float32) if from.is_integer() => width(from) <= 2,
-        (Date32 | Date64, Timestamp(_, None)) | (Date32, Date64) => true,
+        (Float32, Float64) | (Date32 | Date64, Timestamp(_, None)) | (Date32, Date64) => true,
         (Timestamp(from, one), Timestamp(to, other)) => from <= to && one.is_some() == other.is_some(),
         (Time32(from), Time32(to) | Time64(to)) | (Time64(from), Time64(to)) => from <= to,
         _ => false,

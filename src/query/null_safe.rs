@@ -27,18 +27,14 @@ pub(in crate::query) fn equalities(plan: LogicalPlan) -> Result<LogicalPlan> {
                     let types = left.get_type(&schema).and_then(|left| Ok((left, right.get_type(&schema)?)));
                     let common = types.ok().and_then(|(left, right)| comparison_coercion(&left, &right));
                     let stand_in = common.as_ref().and_then(|common| ScalarValue::new_default(common).ok());
-                    Ok(Transformed::yes(match common.zip(stand_in) {
-                        Some((common, stand_in)) => {
-                            let value = |expr: Expr| coalesce(vec![cast(expr, common.clone()), lit(stand_in.clone())]);
-                            let nullness = left.clone().is_null().eq(right.clone().is_null());
-                            nullness.and(value(*left).eq(value(*right)))
-                        }
+                    let Some((common, stand_in)) = common.zip(stand_in) else {
                         // No join key, then.
-                        None => {
-                            let same = BinaryExpr::new(left, Operator::IsNotDistinctFrom, right);
-                            nullif(Expr::BinaryExpr(same), lit(ScalarValue::Boolean(None)))
-                        }
-                    }))
+                        let same = Expr::BinaryExpr(BinaryExpr::new(left, Operator::IsNotDistinctFrom, right));
+                        return Ok(Transformed::yes(nullif(same, lit(ScalarValue::Boolean(None)))));
+                    };
+                    let value = |expr: Expr| coalesce(vec![cast(expr, common.clone()), lit(stand_in.clone())]);
+                    let nullness = left.clone().is_null().eq(right.clone().is_null());
+                    Ok(Transformed::yes(nullness.and(value(*left).eq(value(*right)))))
                 }
                 expr => Ok(Transformed::no(expr)),
             })

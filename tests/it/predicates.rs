@@ -172,12 +172,15 @@ async fn wherever_an_expression_may_stand() {
         ),
         (
             format!("SELECT DISTINCT ON (x) x, k, k IN {set} AS found FROM v ORDER BY x, k"),
-            "1 | 1 | true, 2 | 2 | NULL, NULL | 3 | NULL",
+            "Unsupported: this is not supported: IN, ANY, ALL or EXISTS over a query in this place",
         ),
         (
             format!("VALUES (1 IN {set})"),
             "Unsupported: this is not supported: IN, ANY, ALL or EXISTS over a query in this place",
         ),
+        ("SELECT k, x IN (SELECT c - 1 FROM s WHERE c IS NOT NULL) AS found FROM v ORDER BY k".to_owned(), "1 | true, 2 | true, 3 | NULL"),
+        ("SELECT k, x IN (SELECT CAST(c AS DECIMAL(5, 1)) FROM s WHERE c = 2) AS found FROM v ORDER BY k".to_owned(), "1 | false, 2 | true, 3 | NULL"),
+        ("SELECT k, x IN (SELECT 2.0) AS found, max(x) OVER () IN (SELECT max(c) - 1 FROM s) AS is_so FROM v ORDER BY k".to_owned(), "1 | false | true, 2 | true | true, 3 | NULL | true"),
         ("SELECT k FROM v WHERE x IN (SELECT max(c) FROM s) OR k = 3 ORDER BY k".to_owned(), "3"),
         (
             "SELECT k, EXISTS (SELECT 1 FROM s WHERE s.c = v.x ORDER BY c LIMIT 1) FROM v ORDER BY k".to_owned(),

@@ -37,7 +37,9 @@ pub(super) fn lowered(node: LogicalPlan) -> Result<LogicalPlan> {
         LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Sort(_) | LogicalPlan::Join(_) => {
             below(&node)
         }
-        other => not_impl_err!("a query as a value in {}", other.display()),
+        _ => not_impl_err!(
+            "IN, ANY, ALL or EXISTS over a query in this place, as in VALUES or DISTINCT ON; write a SELECT below it"
+        ),
     }
 }
 

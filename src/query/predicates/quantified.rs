@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult as _, TreeNode as _};
 use datafusion::common::{Column, ExprSchema as _, Result, ScalarValue, not_impl_err};
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable as _, FetchType, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
-    SkipType, Sort, Subquery, lit, when,
+    SkipType, Sort, Subquery, cast, lit, when,
 };
 
 /// Names for a query and its column that stand for no other.
@@ -126,6 +128,14 @@ impl<'a> Quantified<'a> {
             (Operator::Gt | Operator::GtEq, _) if bounded => with(min(column())),
             (Operator::Lt | Operator::LtEq, _) if bounded => with(max(column())),
             (Operator::NotEq, _) if bounded => Ok(with(min(column()))?.or(with(max(column()))?)),
+            _ if is_own => {
+                // Its column alone is compared, and none that is computed: of others the engine makes no join.
+                let set = named_as(self.set, &self.value.get_type(input.schema())?)?;
+                let value = outer(self.value, input)?;
+                let rows = LogicalPlanBuilder::new_from_arc(Arc::clone(&set.subquery));
+                let rows = rows.filter(comparison(value, Expr::Column(column_of(&set))))?.build()?;
+                has_rows(&over(&set, rows), stands)
+            }
             _ => {
                 let value = outer(self.value, input)?;
                 self.set_has(Some(&|element| comparison(value.clone(), element)), stands)
@@ -201,6 +211,20 @@ fn named(query: &Subquery) -> Result<Subquery> {
     let value = Expr::Column(Column::new(Some(SET), column_of(query).name)).alias(VALUE);
     let rows = LogicalPlanBuilder::new_from_arc(Arc::clone(&query.subquery)).alias(SET)?;
     Ok(over(query, rows.project([value])?.build()?))
+}
+
+/// The same, with the type in which its column is compared with a value of another type.
+fn named_as(query: &Subquery, other: &DataType) -> Result<Subquery> {
+    let named = named(query)?;
+    let own = named.subquery.schema().field(0).data_type().clone();
+    match comparison_coercion(other, &own) {
+        Some(common) if common != own => {
+            let value = cast(Expr::Column(column_of(&named)), common).alias(VALUE);
+            let rows = LogicalPlanBuilder::new_from_arc(Arc::clone(&named.subquery)).project([value])?;
+            Ok(over(query, rows.alias(SET)?.build()?))
+        }
+        _ => Ok(named),
+    }
 }
 
 /// A query made from another, written where that is.

@@ -12,6 +12,9 @@ pub(super) fn write_out(expr: &mut Expr) {
             _ => None,
         },
         Expr::InList { expr, list, negated } => among(expr, list, *negated),
+        // ISO 9075-2, 8.8: of each field.
+        Expr::IsNull(row) => fields(row).and_then(|row| each(row, Expr::IsNull)),
+        Expr::IsNotNull(row) => fields(row).and_then(|row| each(row, Expr::IsNotNull)),
         _ => None,
     };
     if let Some(written) = written {
@@ -47,6 +50,10 @@ fn compared(left: &[Expr], op: &Op, right: &[Expr]) -> Option<Expr> {
         let same = binary(binary(left.clone(), Op::Eq, right.clone()), Op::And, nested(rest));
         Some(binary(binary(left.clone(), strict.clone(), right.clone()), Op::Or, nested(same)))
     })
+}
+
+fn each(row: &[Expr], says: fn(Box<Expr>) -> Expr) -> Option<Expr> {
+    row.iter().map(|field| says(Box::new(field.clone()))).reduce(|all, part| binary(all, Op::And, part))
 }
 
 fn among(expr: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {

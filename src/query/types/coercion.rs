@@ -45,8 +45,8 @@ fn meant(node: LogicalPlan, zone: Option<&str>) -> Result<LogicalPlan> {
         LogicalPlan::Distinct(Distinct::On(mut distinct)) => {
             // The engine plans no order by one expression twice.
             let mut seen = HashSet::new();
-            for sort in distinct.sort_expr.iter_mut() {
-                sort.retain(|sort| seen.insert(sort.expr.clone()));
+            if let Some(order) = &mut distinct.sort_expr {
+                order.retain(|sort| seen.insert(sort.expr.clone()));
             }
             LogicalPlan::Distinct(Distinct::On(distinct))
         }
