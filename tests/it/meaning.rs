@@ -143,7 +143,9 @@ async fn unknown_stays_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_plans_are_refused() {
     let inner = "FROM sales.orders i WHERE i.order_id = o.order_id";
+    let row = format!("(1{})", ", 1".repeat(100));
     errors(&[
+        (&format!("SELECT {row} < {row}"), "Exhausted: a row that is compared has more than 100 fields"),
         (
             &format!("SELECT 1 FROM sales.orders o WHERE EXISTS (SELECT count(*) {inner})"),
             "Unsupported: an aggregate without `GROUP BY` in `EXISTS`, `IN`, `ANY` or `ALL` is not answered",

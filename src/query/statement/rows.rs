@@ -5,7 +5,20 @@
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator as Op, Expr, UnaryOperator};
 
-pub(super) fn write_out(expr: &mut Expr) {
+use crate::diagnostic::{Diagnostic, Kind, Result};
+
+/// Fields of a row, at most: each is compared below the one before it.
+const FIELDS: usize = 100;
+
+/// # Errors
+/// `Exhausted` for a row with too many fields.
+pub(super) fn write_out(expr: &mut Expr) -> Result<()> {
+    if let Expr::BinaryOp { left, .. } = expr
+        && fields(left).is_some_and(|fields| fields.len() > FIELDS)
+    {
+        let message = format!("a row that is compared has more than {FIELDS} fields");
+        return Err(Diagnostic::error(Kind::Exhausted, message).hint("compare fewer columns"));
+    }
     let written = match expr {
         Expr::BinaryOp { left, op, right } => match (fields(left), fields(right)) {
             (Some(left), Some(right)) if left.len() == right.len() => compared(left, op, right),
@@ -20,6 +33,7 @@ pub(super) fn write_out(expr: &mut Expr) {
     if let Some(written) = written {
         *expr = Expr::Nested(Box::new(written));
     }
+    Ok(())
 }
 
 fn fields(expr: &Expr) -> Option<&[Expr]> {

@@ -44,7 +44,7 @@ impl VisitorMut for Forms {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         precedence::restore(expr);
-        rows::write_out(expr);
+        stop(rows::write_out(expr))?;
         cut_off(expr);
         escape(expr);
         similar::write_out(expr);
