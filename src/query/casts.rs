@@ -1,4 +1,4 @@
-//! Casts that many values share the result of, kept where the engine would take them off.
+//! Casts that give several values one result, kept where the engine would take them off.
 //!
 //! It moves a cast from a column to the constant that the column is compared with, and concludes from `CAST(x AS DATE) = …` that x is one
 //! value, by which nothing need be ordered. Both hold for casts that keep values apart, and for no others. A cast that does not is put

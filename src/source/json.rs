@@ -127,7 +127,7 @@ impl JsonRecords {
         }
     }
 
-    /// What follows cannot be told from what came before.
+    /// The reader no longer knows where objects begin.
     fn lose_track(&mut self) {
         let why = format!("the value that ends in line {} is no JSON, and may hold others behind it", self.lines + 1);
         self.fault.get_or_insert(why);

@@ -66,7 +66,7 @@ pub(super) struct Pins {
     were_missing: HashSet<Path>,
 }
 
-/// As many files as may be read at once, more or less, are told of an error that names none.
+/// How many of the files that were read last the log names for an error that names none: about as many as are read at once.
 const RECENT: usize = 4;
 
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Files of text, CSV and JSON lines: values are read as text and converted, and what cannot be converted is NULL with a marker beside it.
 //!
 //! The stock readers fail a query on the first bad value and quote it, which would show a hidden row. Here no value and no record fails a
-//! query: a broken record is a row of NULLs whose markers are all TRUE. A file fails it whose records can no longer be told apart, since
+//! query: a broken record is a row of NULLs whose markers are all TRUE. It fails where the reader cannot tell the records of a file apart, since
 //! rows would be lost without a marker.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -275,7 +275,7 @@ pub(super) trait Records: Send {
     fn is_foreign(&self) -> bool {
         false
     }
-    /// Why it can no longer be told where records begin: some may be lost.
+    /// Why the reader no longer knows where records begin: some may be lost.
     fn fault(&self) -> Option<&str>;
 }
 

@@ -1,7 +1,8 @@
 //! Scans of Delta tables with deletion vectors: which rows of a file are deleted goes by their place in it.
 //!
 //! The reader of a vector compares the scan below it with the one that it made, so that readers cannot be replaced there once it is
-//! planned. It is planned in a state of its own instead, whose store reads only pinned files and whose cache holds their checked footers.
+//! planned. It is planned in a state of its own instead: the store there reads only
+//! pinned files, compares their pages with footers that were checked before, and no cache there holds a footer of another file.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

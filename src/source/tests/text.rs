@@ -220,7 +220,7 @@ async fn rows_can_be_counted_without_columns() {
     }
 }
 
-/// Every type, and both formats: whatever the bytes are, the query ends well, or says that records can no longer be told apart.
+/// Every type, and both formats: whatever the bytes are, the query ends well, or says that the reader cannot tell records apart.
 #[test]
 fn no_bytes_fail_a_query() {
     use proptest::prelude::*;
