@@ -3,6 +3,7 @@
 //! The engine's operators wrap around: <https://github.com/apache/datafusion/issues/17539>. Its physical expressions can check, and
 //! nothing but code that makes each of them can say so, so the operators become calls of a function before the plan is optimized.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Datum};
@@ -19,6 +20,8 @@ use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable as _, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
+
+use super::planning::check_wanted;
 
 /// The plan whose whole numbers do not wrap around. What a scan is handed stays: no arithmetic is planned below the policy.
 ///
@@ -38,7 +41,8 @@ pub fn check_arithmetic(plan: LogicalPlan) -> Result<LogicalPlan> {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
-            Ok(expr.transform_up(|expr| Ok(checked(expr, &schema)))?.update_data(|expr| name.restore(expr)))
+            let expr = expr.transform_up(|expr| check_wanted().map(|()| checked(expr, &schema)))?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
         })
     })
     .data()
@@ -113,11 +117,12 @@ struct Checked {
 }
 
 impl Checked {
-    /// The operator that it was: names of columns, and plans that are shown, stay as they are.
-    fn operation(&self, args: &[Expr]) -> Expr {
-        let argument =
-            |place: usize| Box::new(args.get(place).cloned().unwrap_or_else(|| Expr::Literal(ScalarValue::Null, None)));
-        Expr::BinaryExpr(BinaryExpr { left: argument(0), op: self.op, right: argument(1) })
+    /// Writes a chain of any length into one text: names made of names would be copied again at each of its steps.
+    fn write_name(&self, args: &[Expr], name: &mut String) -> Result<()> {
+        let [left, right] = args else { return exec_err!("an operator takes two values") };
+        write_part(left, name)?;
+        write!(name, " {} ", self.op)?;
+        write_part(right, name)
     }
 
     fn compute(&self, left: &dyn Datum, right: &dyn Datum) -> std::result::Result<ArrayRef, ArrowError> {
@@ -129,6 +134,15 @@ impl Checked {
     }
 }
 
+fn write_part(part: &Expr, name: &mut String) -> Result<()> {
+    if let Expr::ScalarFunction(call) = part
+        && let Some(checked) = call.func.inner().downcast_ref::<Checked>()
+    {
+        return checked.write_name(&call.args, name);
+    }
+    Ok(write!(name, "{}", part.schema_name())?)
+}
+
 impl ScalarUDFImpl for Checked {
     fn name(&self) -> &str {
         match self.op {
@@ -138,12 +152,11 @@ impl ScalarUDFImpl for Checked {
         }
     }
 
-    fn display_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(self.operation(args).to_string())
-    }
-
+    /// That of the operator: names of columns stay as they are.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(self.operation(args).schema_name().to_string())
+        let mut name = String::new();
+        self.write_name(args, &mut name)?;
+        Ok(name)
     }
 
     fn signature(&self) -> &Signature {
@@ -157,6 +170,8 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        // The engine asks for the type of each part of a chain, and again for each step above it.
+        check_wanted()?;
         let [left, right] = types else { return exec_err!("an operator takes two values") };
         BinaryTypeCoercer::new(left, &self.op, right).get_result_type()
     }

@@ -14,6 +14,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, lit};
 
+use crate::engine::check_wanted;
+
 /// Of a plan whose types are chosen.
 ///
 /// # Errors
@@ -29,7 +31,7 @@ pub(in crate::query) fn keep_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
                 return Ok(Transformed::no(expr));
             }
             let name = names.save(&expr);
-            let all = |expr: Expr| expr.transform_up(|expr| Ok(kept(expr, &schema)));
+            let all = |expr: Expr| expr.transform_up(|expr| check_wanted().map(|()| kept(expr, &schema)));
             let kept = if is_condition {
                 all(expr)?
             } else {

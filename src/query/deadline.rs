@@ -12,8 +12,10 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{AcquireError, Semaphore, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::engine::until_called_off;
 
 const STACK_BYTES: usize = 64 << 20;
 /// Threads for what a planner starts beside itself, and for its timers.
@@ -21,8 +23,8 @@ const BESIDE: usize = 2;
 /// Threads that read files for planners, besides those that plan.
 const READERS: usize = 64;
 
-/// Threads that plan. A planner past its deadline keeps its place until it ends, so that slow statements cannot pile up; one
-/// principal may have half of the places, so that the statements of others are planned meanwhile.
+/// Threads that plan. A planner past its deadline is called off, and keeps its place until it ends, so that slow statements cannot
+/// pile up; one principal may have half of the places, so that the statements of others are planned meanwhile.
 #[derive(Debug)]
 pub struct Planners {
     places: Arc<Semaphore>,
@@ -64,7 +66,8 @@ impl Planners {
         made
     }
 
-    /// Runs `work` on a planning thread, for a principal of this name.
+    /// Runs `work` on a planning thread, for a principal of this name. It is called off past the deadline, and once the caller goes
+    /// away: [`check_wanted`](crate::engine::check_wanted) then ends it.
     ///
     /// # Errors
     /// What `work` answers; `Deadline` past the deadline; `Exhausted` when no place became free in time.
@@ -84,6 +87,8 @@ impl Planners {
                 .hint("try again in a moment"));
         };
         let (answer, answered) = oneshot::channel();
+        let called_off = CancellationToken::new();
+        let _wanted = called_off.clone().drop_guard();
         let span = tracing::Span::current();
         let Some(threads) = &self.threads else {
             return Err(Diagnostic::error(Kind::Exhausted, "the gateway has no thread for planning")
@@ -93,7 +98,7 @@ impl Planners {
         threads.spawn_blocking(move || {
             let _span = span.enter();
             // A caller that went away does not want the answer.
-            let _ = answer.send(handle.block_on(work));
+            let _ = answer.send(handle.block_on(until_called_off(called_off, work)));
             drop(place);
         });
         match tokio::time::timeout_at(deadline, answered).await {

@@ -18,6 +18,9 @@ const LONGEST: usize = 600;
 
 /// Turns an engine error into a diagnostic, with the place in the statement where the engine knows it.
 pub fn diagnose(error: &DataFusionError) -> Diagnostic {
+    if CalledOff::is_cause_of(error) {
+        return CalledOff::diagnostic();
+    }
     let mut diagnostic = kind_and_text(error);
     if let Some(span) = error.diagnostic().and_then(|found| found.span) {
         diagnostic.message =
@@ -40,9 +43,6 @@ pub(in crate::query) fn diagnose_optimizer(error: &DataFusionError) -> Diagnosti
 /// The same of a statement that runs, without the value that the engine quotes: it is the first that was met, and which one that is
 /// follows how rows lie in files, hidden rows among them.
 pub(in crate::query) fn diagnose_run(error: &DataFusionError) -> Diagnostic {
-    if CalledOff::is_cause_of(error) {
-        return CalledOff::diagnostic();
-    }
     match ExceededLimit::find(error) {
         Some(limit) => limit.diagnostic(),
         None => value_fault(error).unwrap_or_else(|| diagnose(error)),

@@ -34,7 +34,7 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::discovery::{InformationSchema, MeshSchema, VisibleTable, information_schema, visible_tables};
 use crate::engine::calls::SlicedProjections;
 use crate::engine::memory::{ChainUnions, GatherInOneStage, ReserveHeld, counted_aggregates};
-use crate::engine::{Engine, Outer, Yielding, carried_aggregates};
+use crate::engine::{Engine, Outer, Yielding, carried_aggregates, interruptible};
 use crate::govern::{Current, Generation, MeshCatalog, PrincipalView, view_digest};
 use crate::identity::Principal;
 use crate::name::Purpose;
@@ -173,7 +173,7 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     options.explain.analyze_level = MetricType::Summary;
     options.explain.analyze_categories =
         ExplainAnalyzeCategories::Only(vec![MetricCategory::Rows, MetricCategory::Timing]);
-    SessionStateBuilder::new()
+    let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())
         .with_default_features()
@@ -183,7 +183,8 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
         .with_table_functions(series())
         .with_file_formats(Vec::new())
         .with_physical_optimizer_rules(physical_rules())
-        .build()
+        .build();
+    interruptible(state)
 }
 
 /// The engine's functions, those of time in microseconds, and ours.

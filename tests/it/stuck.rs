@@ -183,3 +183,24 @@ async fn a_stuck_statement_is_called_off() {
     computation.let_go();
     released(&served).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planning_that_nobody_waits_for_gives_its_threads_back() {
+    let limits = Limits { planning_seconds: 1, partitions: 2, ..Limits::default() };
+    let served = Served::start_with(MESH, limits).await;
+    // More than a minute of planning.
+    let columns: Vec<String> = (0..20).map(|first| format!("x + {first}{} AS c{first}", "+1".repeat(230))).collect();
+    let sql = format!("SELECT {} FROM (VALUES (1)) AS t(x)", columns.join(", "));
+    // As many as a login may have planned at once.
+    for _ in 0..4 {
+        let mut ana = served.connect("ana").await;
+        let refused = ana.fetch(&sql).await.unwrap_err();
+        assert!(refused.contains("planning took longer than 1 seconds"), "{refused}");
+    }
+    let (mut ana, start) = (served.connect("ana").await, Instant::now());
+    let mut answer = ana.fetch("SELECT 1 AS one").await;
+    while answer.is_err() && start.elapsed() < LONG {
+        answer = ana.fetch("SELECT 1 AS one").await;
+    }
+    assert_eq!(answer.unwrap(), "one Int64\n1");
+}

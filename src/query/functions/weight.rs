@@ -6,12 +6,14 @@
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
-use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan};
+use datafusion::logical_expr::{Expr, GroupingSet, LogicalPlan, Operator};
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 
 /// Parts that the expressions of one plan may have in all, written out.
 const LARGEST: u64 = 500_000;
+/// Computations that may stand on each other: the engine's time to plan them grows with the third power.
+const COMPUTATIONS: u64 = 250;
 /// Steps of a plan above each other: streams are nested as deep.
 const STEPS: usize = 1_000;
 
@@ -28,19 +30,26 @@ pub fn check_weight(plan: &LogicalPlan, depth: usize) -> Result<()> {
 #[derive(Debug, Clone, Copy)]
 struct Weight {
     depth: u64,
+    /// The depth in computations.
+    computations: u64,
     size: u64,
 }
 
 impl Weight {
-    const LEAF: Self = Self { depth: 1, size: 1 };
+    const NONE: Self = Self { depth: 0, computations: 0, size: 0 };
+    const LEAF: Self = Self { depth: 1, computations: 0, size: 1 };
 
     /// Beside each other: in one expression, or as branches that a filter goes into.
     fn beside(self, other: Self) -> Self {
-        Self { depth: self.depth.max(other.depth), size: self.size.saturating_add(other.size) }
+        Self { size: self.size.saturating_add(other.size), ..self.heavier(other) }
     }
 
     fn heavier(self, other: Self) -> Self {
-        Self { depth: self.depth.max(other.depth), size: self.size.max(other.size) }
+        Self {
+            depth: self.depth.max(other.depth),
+            computations: self.computations.max(other.computations),
+            size: self.size.max(other.size),
+        }
     }
 }
 
@@ -82,7 +91,7 @@ impl Walk {
                 Vec::new()
             }
             LogicalPlan::Union(_) => {
-                let mut weights = vec![Weight { depth: 0, size: 0 }; columns];
+                let mut weights = vec![Weight::NONE; columns];
                 for (_, branch) in &below {
                     weights = weights.iter().zip(branch).map(|(all, branch)| all.beside(*branch)).collect();
                 }
@@ -115,6 +124,13 @@ impl Walk {
         if weight.depth > self.depth {
             return Err(too("nests more than", self.depth, "operators, counted through the queries it is made of"));
         }
+        if weight.computations > COMPUTATIONS {
+            return Err(too(
+                "has more than",
+                COMPUTATIONS,
+                "computations on the result of each other, counted through the queries it is made of",
+            ));
+        }
         // A column that is passed on, or a value, is nothing to write out.
         if !matches!(expr, Expr::Column(_) | Expr::Literal(..)) {
             self.total = self.total.saturating_add(weight.size);
@@ -142,7 +158,7 @@ impl Walk {
             self.plan(plan)?;
             self.outer = before;
         }
-        let mut parts = Weight { depth: 0, size: 0 };
+        let mut parts = Weight::NONE;
         let mut refused = None;
         let walked = expr.apply_children(|child| match self.expr(child, below) {
             Ok(weight) => {
@@ -158,7 +174,8 @@ impl Walk {
             (Some(refused), _) => Err(refused),
             (None, Ok(_)) => {
                 let size = parts.size.saturating_mul(written_out(expr)).saturating_add(1);
-                Ok(Weight { depth: parts.depth.saturating_add(1), size })
+                let computations = parts.computations.saturating_add(u64::from(is_computation(expr)));
+                Ok(Weight { depth: parts.depth.saturating_add(1), computations, size })
             }
             (None, Err(_)) => Err(Diagnostic::error(Kind::Internal, "an expression could not be measured")),
         }
@@ -173,6 +190,15 @@ fn written_out(expr: &Expr) -> u64 {
         }
         Expr::GroupingSet(GroupingSet::Rollup(columns)) => columns.len() as u64 + 1,
         _ => 1,
+    }
+}
+
+/// False for values, connectives and casts, whose types the engine knows without looking below them.
+fn is_computation(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(..) | Expr::Not(_) | Expr::Cast(_) | Expr::TryCast(_) => false,
+        Expr::BinaryExpr(binary) => !matches!(binary.op, Operator::And | Operator::Or),
+        _ => true,
     }
 }
 

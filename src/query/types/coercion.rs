@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 
 use super::common::{Reader, field, has_nanoseconds, has_timestamp, in_microseconds, narrowed, spelled_out};
 use super::{counts, relations};
+use crate::engine::check_wanted;
 use crate::query::functions::of_seconds;
 
 /// Functions of the engine that answer nanoseconds whatever they are given.
@@ -74,6 +75,7 @@ impl TreeNodeRewriter for Meaning<'_> {
     type Node = Expr;
 
     fn f_up(&mut self, expr: Expr) -> Result<Transformed<Expr>> {
+        check_wanted()?;
         let reader = self.reader;
         Ok(Transformed::yes(match expr {
             Expr::Cast(Cast { expr, field }) => Expr::Cast(self.cast(*expr, &field)),

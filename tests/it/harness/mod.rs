@@ -51,10 +51,14 @@ impl Mesh {
 
     /// At one partition, rows come and fail in one order.
     pub async fn with_partitions(text: &str, partitions: usize) -> Self {
+        Self::with_limits(text, with(partitions)).await
+    }
+
+    pub async fn with_limits(text: &str, limits: Limits) -> Self {
         let fixture = Fixture::parse(text);
         let stores = fixture.stores().await;
         let stores = stores.into_iter().map(|(domain, store)| (domain, store as Arc<dyn ObjectStore>)).collect();
-        Self::build(&fixture, stores, with(partitions), Stores::default(), |sources, _| sources)
+        Self::build(&fixture, stores, limits, Stores::default(), |sources, _| sources)
     }
 
     /// The same over stores of the caller's, keyed by domain.

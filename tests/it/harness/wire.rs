@@ -61,7 +61,8 @@ impl Served {
     }
 
     pub async fn start_with(text: &str, limits: Limits) -> Self {
-        Self::start_on(Mesh::new(text).await, text, Setting { limits, ..Setting::default() }).await
+        let mesh = Mesh::with_limits(text, limits.clone()).await;
+        Self::start_on(mesh, text, Setting { limits, ..Setting::default() }).await
     }
 
     /// Serves a mesh that was made from `text`.
