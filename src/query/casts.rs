@@ -12,8 +12,9 @@ use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::expr::TryCast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, lit};
 
+use super::types::is_comparison;
 use crate::engine::check_wanted;
 
 /// Of a plan whose types are chosen.
@@ -36,7 +37,7 @@ pub(in crate::query) fn keep_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
                 all(expr)?
             } else {
                 expr.transform_down(|expr| {
-                    if !is_comparison(&expr) {
+                    if !compares(&expr) {
                         return Ok(Transformed::no(expr));
                     }
                     Ok(Transformed::new(all(expr)?.data, true, TreeNodeRecursion::Jump))
@@ -48,12 +49,9 @@ pub(in crate::query) fn keep_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
     .data()
 }
 
-fn is_comparison(expr: &Expr) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+fn compares(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
-            matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
-        }
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => is_comparison(*op),
         Expr::Between(_) | Expr::InList(_) => true,
         _ => false,
     }

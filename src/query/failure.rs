@@ -140,14 +140,42 @@ fn kind_and_text(error: &DataFusionError) -> Diagnostic {
     }
 }
 
+/// True where the engine finds two columns of one name, as it may in a list of columns. Casts and the texts of queries are no part of a name to it.
+pub(in crate::query) fn has_one_name_twice(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::Plan(text) => name_of_two(text).is_some(),
+        DataFusionError::SchemaError(inner, _) => matches!(
+            inner.as_ref(),
+            SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. }
+                | SchemaError::AmbiguousReference { .. }
+        ),
+        _ => false,
+    }
+}
+
+fn name_of_two(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("rojections require unique expression names but the expression \"")?;
+    Some(after.split_once("\" at position")?.0)
+}
+
 fn planning(text: &str) -> Diagnostic {
-    // Casts and the texts of queries are no part of a name.
-    if let Some((_, after)) = text.split_once("rojections require unique expression names but the expression \"")
-        && let Some((name, _)) = after.split_once("\" at position")
-    {
+    if let Some(name) = name_of_two(text) {
         return same_name(name);
     }
-    invalid(text)
+    no_signature(text).unwrap_or_else(|| invalid(text))
+}
+
+/// A call whose arguments fit none of several forms, each of which the engine complains of.
+fn no_signature(text: &str) -> Option<Diagnostic> {
+    let (_, complaints) = text.split_once("failed to match any signature")?;
+    let (complaints, call) = complaints.split_once("No function matches the given name and argument types '")?;
+    let (call, _) = call.split_once('\'')?;
+    let mut takes: Vec<&str> =
+        complaints.split(" requires ").skip(1).filter_map(|form| form.split(',').next()).collect();
+    takes.dedup();
+    let refused = Diagnostic::error(Kind::Invalid, format!("there is no function `{}`", plain(call)));
+    Some(if takes.is_empty() { refused } else { refused.hint(format!("it takes {}", takes.join(", "))) })
 }
 
 fn unsupported(text: &str) -> Diagnostic {

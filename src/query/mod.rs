@@ -5,12 +5,14 @@
 mod access;
 mod casts;
 mod correlated;
+mod correlation;
 mod deadline;
 mod egress;
 mod execute;
 mod failure;
 mod functions;
 mod handover;
+mod intervals;
 mod kept;
 mod lists;
 mod marks;

@@ -18,7 +18,9 @@ use datafusion::sql::planner::object_name_to_table_reference;
 use super::access;
 use super::casts::keep_casts;
 use super::correlated::check_correlated;
-use super::failure::{diagnose, diagnose_optimizer};
+use super::correlation::keys_as_columns;
+use super::failure::{diagnose, diagnose_optimizer, has_one_name_twice};
+use super::intervals::by_length;
 use super::kept::plan_bytes;
 use super::lists::keep_lists;
 use super::marks::{marked, unmarked};
@@ -167,7 +169,14 @@ pub(in crate::query) async fn plan(
         catalog => (describe(state, &catalog, limits)?, None),
     };
     check_names(state, &parsed)?;
-    let logical = state.state.statement_to_plan(parsed).await.map_err(|error| diagnose(&error))?;
+    let logical = match state.state.statement_to_plan(parsed).await {
+        Err(error) if has_one_name_twice(&error) => {
+            let named = named_apart(sql, limits).ok_or_else(|| diagnose(&error))?;
+            state.state.statement_to_plan(named).await
+        }
+        planned => planned,
+    };
+    let logical = logical.map_err(|error| diagnose(&error))?;
     check_correlated(&logical)?;
     let logical = plan_predicates(logical).map_err(|error| diagnose(&error))?;
     let types = parameters::types(&logical)?;
@@ -185,11 +194,24 @@ pub(in crate::query) async fn plan(
             .state
             .analyzer()
             .execute_and_check(logical, state.state.config_options(), |_, _| {})
-            .and_then(keep_casts),
+            .and_then(by_length)
+            .and_then(keep_casts)
+            .and_then(keys_as_columns),
     }
     .map_err(|error| diagnose(&error))?;
     let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);
     planned(state, sql, logical, Parameters { defaults: defaults(), types, values })
+}
+
+/// The query of a text, with names for the columns that have none.
+fn named_apart(sql: &str, limits: &Limits) -> Option<ParsedStatement> {
+    let mut parsed = match statement::parse(sql, limits).ok()? {
+        Statement::Query(parsed) | Statement::ExplainAccess(parsed) => *parsed,
+        Statement::Explain(Explain { query, .. }) => *query,
+        _ => return None,
+    };
+    statement::apart(&mut parsed);
+    Some(parsed)
 }
 
 fn planned(state: &ViewState, sql: &str, logical: LogicalPlan, parameters: Parameters) -> Result<Planned> {

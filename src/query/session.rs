@@ -27,7 +27,7 @@ use super::parameters;
 use super::plan::{self, Planned};
 use super::setting::{self, Change, Defaults, Setting, Settings, Values};
 use super::statement::{self, SERIES, Statement};
-use super::types::SqlTypes;
+use super::types::{GatheredElements, IntervalOperators, SqlTypes};
 use super::{Egress, functions, types};
 use crate::config::Limits;
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -176,6 +176,7 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(engine.client_runtime())
+        .with_expr_planners(vec![Arc::new(IntervalOperators), Arc::new(GatheredElements)])
         .with_default_features()
         .with_type_planner(Arc::new(SqlTypes::new(None)))
         .with_scalar_functions(scalars())
@@ -191,7 +192,7 @@ fn base_state(engine: &Engine, mesh: &str) -> SessionState {
 fn scalars() -> Vec<Arc<ScalarUDF>> {
     // A later one of the same name takes its place.
     let known = SessionStateDefaults::default_scalar_functions().into_iter();
-    known.chain(functions::in_microseconds()).chain(functions::ours()).collect()
+    known.chain(functions::in_microseconds()).chain(functions::ours()).chain([functions::justify_interval()]).collect()
 }
 
 /// The engine's aggregates, those that keep values in a form that counts them, and those that work in a type in which they are right.

@@ -150,9 +150,16 @@ fn date(text: &str) -> Option<String> {
     is_midnight.then(|| date.to_owned())
 }
 
-/// `2024-01-31 12:30` as `2024-01-31 12:30:00`.
+/// `2024-01-31 12:30` as `2024-01-31 12:30:00`, and `2024-01-31 7:30` as `2024-01-31 07:30:00`.
 pub fn with_seconds(text: &str) -> String {
     const MINUTES: usize = "2024-01-31 12:30".len();
+    const HOUR: usize = "2024-01-31 ".len();
+    if let Some((day, clock)) = text.split_at_checked(HOUR)
+        && day.ends_with([' ', 'T'])
+        && matches!(clock.as_bytes(), [hour, b':', ..] if hour.is_ascii_digit())
+    {
+        return with_seconds(&format!("{day}0{clock}"));
+    }
     let bytes = text.as_bytes();
     let has_minutes =
         bytes.get(13) == Some(&b':') && bytes.get(14..MINUTES).is_some_and(|m| m.iter().all(u8::is_ascii_digit));

@@ -36,6 +36,7 @@ mod flights;
 mod generate;
 mod harness;
 mod hostile;
+mod intervals;
 mod kept;
 mod leaks;
 mod meaning;

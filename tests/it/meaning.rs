@@ -5,7 +5,7 @@ use crate::harness::Mesh;
 const MESH: &str = include_str!("fixtures/regions.txt");
 
 /// What is asked, and its rows: values apart by bars, rows by commas.
-async fn rows(asked: &[(&str, &str)]) {
+pub async fn rows(asked: &[(&str, &str)]) {
     let mesh = Mesh::new(MESH).await;
     let mut wrong = Vec::new();
     for (sql, expect) in asked {
@@ -58,7 +58,7 @@ async fn named_windows_are_honoured_everywhere() {
 }
 
 /// What is asked, and how its refusal or error begins.
-async fn errors(asked: &[(&str, &str)]) {
+pub async fn errors(asked: &[(&str, &str)]) {
     let mesh = Mesh::new(MESH).await;
     let mut wrong = Vec::new();
     for (sql, expect) in asked {
@@ -327,6 +327,111 @@ async fn greatest_and_least_floats() {
                 "-inf, -2.5, -2.5",
             ),
             (&format!("SELECT arrow_typeof(max(x)) FROM {t}"), if kind == "REAL" { "Float32" } else { "Float64" }),
+        ])
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_are_ordered_by_keys_of_any_type() {
+    for (kind, values) in [
+        ("TIME", "('09:00'), ('10:00'), ('10:00')"),
+        ("BYTEA", "('a'), ('b'), ('b')"),
+        ("INTERVAL", "('1 hour'), ('1 day'), ('24 hours')"),
+        ("BOOLEAN", "('false'), ('true'), ('true')"),
+    ] {
+        let keys = format!("(SELECT CAST(s AS {kind}) AS k FROM (VALUES {values}) v(s)) t");
+        rows(&[
+            (&format!("SELECT count(*) OVER (ORDER BY k) FROM {keys} ORDER BY 1"), "1, 3, 3"),
+            (&format!("SELECT count(*) OVER (ORDER BY k DESC RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) FROM {keys} ORDER BY 1"), "1, 3, 3"),
+        ])
+        .await;
+    }
+    rows(&[(
+        "SELECT count(*) OVER (ORDER BY k) FROM (VALUES (struct(1)), (struct(2)), (struct(2))) t(k) ORDER BY 1",
+        "1, 3, 3",
+    )])
+    .await;
+    let distance = "SELECT count(*) OVER (ORDER BY k RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND CURRENT ROW) FROM (VALUES (TIME '09:00')) t(k)";
+    errors(&[(distance, "Invalid: a RANGE with a distance is ordered by numbers, dates or timestamps")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_columns_may_have_one_name() {
+    let t = "(VALUES (1, 2)) t(a, b)";
+    let mesh = Mesh::new(MESH).await;
+    for (sql, expect) in [
+        (format!("SELECT a, a FROM {t}"), "a Int64 | a_1 Int64\n1 | 1"),
+        (format!("SELECT *, A FROM {t}"), "a Int64 | b Int64 | a_1 Int64\n1 | 2 | 1"),
+        (format!("SELECT a, CAST(a AS INT) FROM {t}"), "a Int64 | CAST(a AS INT) Int32\n1 | 1"),
+        (format!("SELECT b AS a, a, a AS a_1 FROM {t}"), "a Int64 | a_2 Int64 | a_1 Int64\n2 | 1 | 1"),
+        ("SELECT 1, 1".to_owned(), "1 Int64 | 1_1 Int64\n1 | 1"),
+        (format!("SELECT x.* FROM (SELECT a, b, a FROM {t}) x"), "a Int64 | b Int64 | a_1 Int64\n1 | 2 | 1"),
+        (format!("SELECT count(*), count(*) FROM {t}"), "count(*) Int64 | count(*)_1 Int64\n1 | 1"),
+    ] {
+        assert_eq!(mesh.answer("ana", &sql).await, expect, "{sql}");
+    }
+    // What is hidden is no name that another is kept apart from.
+    let plain = mesh.answer("ana", "SELECT order_id, order_id FROM sales.orders WHERE amount = 10").await;
+    assert!(plain.starts_with("order_id Int64 | order_id_1 Int64\n"), "{plain}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_are_correlated_by_what_is_computed() {
+    let with = "WITH t(id, x) AS (VALUES (1, 10), (2, 20), (3, NULL)), s(k, c) AS (VALUES (1, 5), (1, 7), (2, 9)) ";
+    let of = |sql: &str| format!("{with}{sql}");
+    rows(&[
+        (&of("SELECT id, (SELECT max(c) FROM s WHERE s.k + 1 = t.id) FROM t ORDER BY id"), "1 | NULL, 2 | 7, 3 | 9"),
+        (&of("SELECT id, (SELECT max(c) FROM s WHERE s.k = t.id + 1) FROM t ORDER BY id"), "1 | 9, 2 | NULL, 3 | NULL"),
+        (
+            &of("SELECT id, (SELECT count(*) FROM s WHERE s.k * 2 = t.id AND s.c > 5) FROM t ORDER BY id"),
+            "1 | 0, 2 | 1, 3 | 0",
+        ),
+        (
+            &of("SELECT id, (SELECT count(*) FROM s WHERE 'k' || s.k = 'k' || t.id) FROM t ORDER BY id"),
+            "1 | 2, 2 | 1, 3 | 0",
+        ),
+        (&of("SELECT id FROM t WHERE x > (SELECT max(c) FROM s WHERE s.k + 0 = t.id) ORDER BY id"), "1, 2"),
+        (&of("SELECT id FROM t ORDER BY (SELECT max(c) FROM s WHERE s.k + 1 = t.id) DESC NULLS FIRST, id"), "1, 3, 2"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn constants_and_places() {
+    rows(&[
+        ("SELECT DISTINCT ON (1) a, b FROM (VALUES (1, 2), (1, 3), (2, 4)) t(a, b) ORDER BY 1, 2", "1 | 2, 2 | 4"),
+        ("SELECT array_agg(a ORDER BY 1), string_agg(a, '' ORDER BY 'x', a DESC) FROM (VALUES ('p'), ('q')) t(a) WHERE a = 'p'", "[p] | p"),
+        ("SELECT string_agg(a, '' ORDER BY 'x', a DESC) FROM (VALUES ('p'), ('q')) t(a)", "qp"),
+        ("SELECT array_agg(a)[0], array_agg(a)[NULL] FROM (VALUES (1), (2)) t(a)", "NULL | NULL"),
+        ("SELECT ceil(CAST('99.99' AS DECIMAL(4, 2))), floor(CAST('-9.9' AS DECIMAL(2, 1)))", "100.00 | -10.0"),
+        ("SELECT ceil(x) FROM (SELECT CAST('999999999999999999999999.999999' AS DECIMAL(30, 6)) AS x)", "1000000000000000000000000.000000"),
+        ("SELECT TIMESTAMP '2024-01-01 7:05', CAST('2024-01-01 7:05:09' AS TIMESTAMP)", "2024-01-01T07:05:00 | 2024-01-01T07:05:09"),
+    ])
+    .await;
+    errors(&[
+        ("SELECT DISTINCT ON (3) a, b FROM (VALUES (1, 2)) t(a, b)", "Invalid: `DISTINCT ON (3)` names no column"),
+        ("SELECT DISTINCT ON (2) *, a FROM (VALUES (1, 2)) t(a, b)", "Invalid: `DISTINCT ON (2)` names no column"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zeros_of_both_signs_are_equal() {
+    for kind in ["DOUBLE", "REAL"] {
+        let t = format!("(SELECT CAST(s AS {kind}) AS f FROM (VALUES ('-0.0'), ('0.0')) v(s)) t");
+        rows(&[
+            (
+                &format!("SELECT f IN (0.0, 1.5), f NOT IN (0), f IN (1.5, 2.5), f BETWEEN 0 AND 1 FROM {t}"),
+                "true | false | false | true, true | false | false | true",
+            ),
+            (
+                &format!(
+                    "SELECT nullif(f, 0), CASE f WHEN 0 THEN 'zero' END, f IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9) FROM {t}"
+                ),
+                "NULL | zero | true, NULL | zero | true",
+            ),
+            (&format!("SELECT f IN (g) FROM (SELECT f, -f AS g FROM {t}) u"), "true, true"),
         ])
         .await;
     }

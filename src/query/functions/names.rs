@@ -56,6 +56,8 @@ const SPECIAL: &[(&str, Rule)] = &[
 const FREE: &[&str] = &[
     // planned by the engine itself, never registered
     "unnest make_map",
+    // planned for operators, never registered
+    "interval_times interval_divided",
     // core
     "nullif arrow_cast arrow_try_cast cast_to_type try_cast_to_type nvl ifnull nvl2 overlay arrow_typeof named_struct",
     "get_field coalesce greatest least union_extract union_tag struct row",
@@ -64,7 +66,7 @@ const FREE: &[&str] = &[
     "now current_timestamp to_char date_format to_date to_local_time to_time to_unixtime to_timestamp",
     "to_timestamp_seconds to_timestamp_millis to_timestamp_micros to_timestamp_nanos",
     // our own
-    "date_add dateadd timestampadd date_sub date_diff timestampdiff datediff",
+    "date_add dateadd timestampadd date_sub date_diff timestampdiff datediff justify_interval",
     // mathematics
     "abs acos acosh asin asinh atan atan2 atanh cbrt ceil cos cosh cot degrees exp factorial floor gcd isnan iszero lcm",
     "ln log log2 log10 nanvl pi power pow radians random rand signum sin sinh sqrt tan tanh round trunc",

@@ -10,8 +10,10 @@ mod clauses;
 mod escapes;
 mod expressions;
 mod jdbc;
+mod names;
 mod parse;
 mod placeholders;
+mod places;
 mod precedence;
 mod relations;
 mod rows;
@@ -29,6 +31,8 @@ mod honoured;
 mod hostile;
 #[cfg(test)]
 mod tests;
+
+pub(in crate::query) use names::apart;
 
 pub use jdbc::{Family, of as escaped_functions};
 pub use parse::{Explain, Statement, parse};

@@ -6,17 +6,17 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, CharLengthUnits, CharacterLength, DataType, ExactNumberInfo, Expr, Fetch, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LimitClause, ObjectName, Query,
-    Select, SetExpr, Statement as Ast, Top, TopQuantity, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident, LimitClause,
+    ObjectName, Query, Select, SetExpr, Statement as Ast, Top, TopQuantity, TypedString, UnaryOperator, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::{precedence, rows, similar, windows};
+use super::{places, precedence, rows, similar, windows};
 use crate::diagnostic::{Diagnostic, Result};
 
 /// # Errors
-/// `Invalid` for a window that is used and not defined, `Unsupported` for one that cannot be written out.
+/// `Invalid` for a window that is used and not defined and for a place without a column, `Unsupported` for one that cannot be written out.
 pub(super) fn write_out(ast: &mut Ast) -> Result<()> {
     match ast.visit(&mut Forms) {
         ControlFlow::Continue(()) => Ok(()),
@@ -39,6 +39,7 @@ impl VisitorMut for Forms {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        stop(places::write_out(select))?;
         stop(windows::write_out(select, None))
     }
 
@@ -49,6 +50,7 @@ impl VisitorMut for Forms {
         escape(expr);
         similar::write_out(expr);
         any_as_all(expr);
+        unordered(expr);
         exact(expr);
         ControlFlow::Continue(())
     }
@@ -195,6 +197,17 @@ fn any_as_all(expr: &mut Expr) {
 const FLOAT_DIGITS: usize = 15;
 /// Digits that a decimal may have.
 const DECIMAL_DIGITS: usize = 38;
+
+/// `array_agg(x ORDER BY 1)` as `array_agg(x)`: a constant orders nothing, and the planner takes it for the place of a column.
+fn unordered(expr: &mut Expr) {
+    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr else { return };
+    for clause in &mut list.clauses {
+        if let FunctionArgumentClause::OrderBy(keys) = clause {
+            keys.retain(|key| !matches!(key.expr, Expr::Value(_)));
+        }
+    }
+    list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OrderBy(keys) if keys.is_empty()));
+}
 
 /// A number with more digits than a float keeps, as a decimal that keeps them all.
 fn exact(expr: &mut Expr) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, FieldRef, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRewriter};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::core::expr_fn::nullif;
@@ -20,7 +20,10 @@ use datafusion::logical_expr::{
     cast, lit, try_cast,
 };
 
-use super::common::{Reader, field, has_nanoseconds, has_timestamp, in_microseconds, narrowed, spelled_out};
+use super::common::{
+    Reader, field, has_nanoseconds, has_timestamp, in_microseconds, is_comparison, narrowed, spelled_out,
+};
+use super::frames::framed;
 use super::{counts, relations};
 use crate::engine::check_wanted;
 use crate::query::functions::of_seconds;
@@ -98,7 +101,7 @@ impl TreeNodeRewriter for Meaning<'_> {
                 Expr::Between(Between::new(Box::new(expr), negated, Box::new(low), Box::new(high)))
             }
             Expr::InList(InList { expr, list, negated }) => {
-                let mut all = self.list(*expr, list)?.into_iter();
+                let mut all = self.without_signed_zero(self.list(*expr, list)?).into_iter();
                 let expr = all.next().ok_or_else(lost)?;
                 Expr::InList(InList::new(Box::new(expr), all.collect(), negated))
             }
@@ -114,6 +117,11 @@ impl TreeNodeRewriter for Meaning<'_> {
             Expr::ScalarFunction(mut call) => {
                 call.args = arguments(reader, call.args, call.func.as_ref())?;
                 let name = call.func.name().to_owned();
+                match name.as_str() {
+                    "ceil" | "floor" => call.args = self.with_room(call.args),
+                    "nullif" => call.args = self.without_signed_zero(call.args),
+                    _ => {}
+                }
                 let expr = Expr::ScalarFunction(call);
                 match expr.get_type(reader.schema) {
                     Ok(of) if IN_NANOSECONDS.contains(&name.as_str()) && has_nanoseconds(&of) => {
@@ -134,6 +142,7 @@ impl TreeNodeRewriter for Meaning<'_> {
                     WindowFunctionDefinition::AggregateUDF(function) => arguments(reader, args, function.as_ref())?,
                     WindowFunctionDefinition::WindowUDF(function) => arguments(reader, args, function.as_ref())?,
                 };
+                framed(&mut call.params, reader)?;
                 Expr::WindowFunction(call)
             }
             other => return Ok(Transformed::no(other)),
@@ -211,6 +220,39 @@ impl Meaning<'_> {
         all.into_iter().zip(types).map(|(expr, from)| self.reader.read_as(expr, from, &to)).collect()
     }
 
+    /// A float that is compared with others outside of an operator, where the engine tells -0.0 from 0.0: both are 0.0 in a sum with it.
+    /// Only a zero that is written out, or a value that is not, can meet it.
+    fn without_signed_zero(&self, all: Vec<Expr>) -> Vec<Expr> {
+        let is_float = |expr: &Expr| expr.get_type(self.reader.schema).is_ok_and(|of| of.is_floating());
+        let may_be_zero = |expr: &Expr| match expr {
+            Expr::Literal(value, _) => value
+                .cast_to(&DataType::Float64)
+                .is_ok_and(|value| matches!(value, ScalarValue::Float64(Some(number)) if number == 0.0)),
+            _ => true,
+        };
+        let Some((first, others)) = all.split_first() else { return all };
+        if !all.iter().any(is_float) || !may_be_zero(first) || !others.iter().any(may_be_zero) {
+            return all;
+        }
+        let unsigned = |expr: Expr| match expr.get_type(self.reader.schema) {
+            Ok(DataType::Float32) => expr + lit(0.0_f32),
+            Ok(of) if of.is_floating() => expr + lit(0.0_f64),
+            _ => expr,
+        };
+        all.into_iter().map(unsigned).collect()
+    }
+
+    /// A decimal with a digit more, which the whole number above 99.9 needs.
+    fn with_room(&self, args: Vec<Expr>) -> Vec<Expr> {
+        let widened = |arg: Expr| match arg.get_type(self.reader.schema) {
+            Ok(DataType::Decimal128(digits, scale)) if scale > 0 && digits < DECIMAL128_MAX_PRECISION => {
+                cast(arg, DataType::Decimal128(digits + 1, scale))
+            }
+            _ => arg,
+        };
+        args.into_iter().map(widened).collect()
+    }
+
     fn subquery(&self, expr: Expr, subquery: Subquery) -> Result<(Expr, Subquery)> {
         let from = expr.get_type(self.reader.schema)?;
         let Some(column) = subquery.subquery.schema().fields().first() else { return Ok((expr, subquery)) };
@@ -235,7 +277,7 @@ impl Meaning<'_> {
             let all: Vec<Expr> = std::iter::once(*expr).chain(whens).collect();
             let types = self.types(&all).unwrap_or_default();
             let common = types.split_first().and_then(|(case, whens)| get_coerce_type_for_case_when(whens, case));
-            let mut all = self.all_as(all, &types, common.as_ref())?.into_iter();
+            let mut all = self.without_signed_zero(self.all_as(all, &types, common.as_ref())?).into_iter();
             tested = all.next().map(Box::new);
             whens = all.collect();
         }
@@ -344,11 +386,6 @@ fn is_of_days(interval: &Expr) -> bool {
         },
         _ => false,
     }
-}
-
-fn is_comparison(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 fn in_microseconds_field(of: &FieldRef) -> FieldRef {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable as _, lit};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable as _, Operator, lit};
 
 use crate::source::with_seconds;
 
@@ -13,6 +13,12 @@ const OF_COLUMNS: &str = "UTC";
 
 pub(super) fn field(data_type: DataType) -> FieldRef {
     Arc::new(Field::new("", data_type, true))
+}
+
+/// True for operators that compare two values.
+pub fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
 /// True where a time of day, a moment or a span is counted in nanoseconds, at any depth.

@@ -9,10 +9,12 @@ mod bound;
 mod coercion;
 mod common;
 mod counts;
+mod frames;
 mod planner;
 mod relations;
 
 pub use bound::bound_here;
 pub use coercion::as_meant;
-pub use planner::SqlTypes;
+pub use common::is_comparison;
+pub use planner::{GatheredElements, IntervalOperators, SqlTypes};
 pub use relations::series;
