@@ -17,7 +17,7 @@ use super::filter::{Compiler, Drift, all, conjuncts};
 use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
-use super::project::{View, schema};
+use super::project::{Part, View, schema};
 use super::promise::{BrokenPromise, Refusal};
 use super::refusal::{opaque, opaque_run, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
@@ -142,11 +142,11 @@ impl GovernedTable {
             let reads_checked = predicate.column_refs().into_iter().any(|column| compiler.checks(column.name()));
             if reads_checked { &mut late } else { &mut filters }.push(below(predicate.clone())?);
         }
-        // A statement that does not read such a column is answered as if it were whole; policies see it as marked.
-        let shown = columns.iter().filter_map(|index| view.parts.get(*index)).filter(|part| part.is_read());
-        let shown = shown.map(|part| part.column.name.to_string());
-        let asked = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
-        if let Some(why) = shown.chain(asked).find_map(|column| raw.unreadable(&column).cloned()) {
+        // A statement that does not read such a column or member is answered as if it were whole; policies see it as marked.
+        let asked: HashSet<&str> = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name()).collect();
+        let asked = view.parts.iter().filter(|part| asked.contains(part.column.name.as_str()));
+        let shown = columns.iter().filter_map(|index| view.parts.get(*index)).chain(asked);
+        if let Some(why) = shown.flat_map(Part::cells_read).find_map(|path| raw.unreadable(path).cloned()) {
             return Err(DataFusionError::External(Box::new(unkept(&table, self.contact.as_deref(), &why))));
         }
         let mut exprs = Vec::with_capacity(columns.len());

@@ -61,11 +61,11 @@ struct Footer {
     rows: u64,
     /// How wide rows become when they are decoded.
     widths: Arc<RowBytes>,
-    /// Columns that are not as promised.
+    /// Columns and members of structs that are not as promised.
     faults: Unreadable,
     /// What it lacks.
     absent: BTreeMap<FilePath, Diagnostic>,
-    /// Columns that it lacks though the contract requires them.
+    /// Those that it lacks though the contract requires them.
     broken: Unreadable,
     /// Columns that only a conversion of ours makes what is promised, as the file calls them.
     converted: BTreeSet<String>,
@@ -121,20 +121,26 @@ pub(super) async fn open(
     let checked = Checked { files, pins };
     let footers: Vec<&Footer> =
         found.iter().filter_map(|file| checked.files.get(&file.meta.location)).map(|(_, footer)| footer).collect();
-    let Summary { unreadable, broken, converted, bytes, lossy, evolved } = Summary::of(&footers, dataset);
+    let Summary { unreadable, broken, mut converted, bytes, lossy, evolved } = Summary::of(&footers, dataset);
     let mut unshown = broken;
     unshown.extend(unreadable.clone());
     conform::some_readable(dataset.columns.iter().filter(|c| c.partition_key.is_none()), &unshown)?;
+    let part = |column: &Column| conform::readable(column, &unreadable);
+    // The files have members that the table has not.
+    let in_part = dataset.columns.iter().filter(|column| part(column).is_some_and(|part| part != **column));
+    converted.extend(in_part.map(|column| column.physical_name.clone()));
     // The reader would hand up bytes as text where the table says text, without a look at what they are.
     let is_text = |column: &Column| {
         let is_bytes = careful && !converted.contains(&column.physical_name) || bytes.contains(&column.physical_name);
         is_bytes && column.data_type == DataType::Utf8
     };
     let promised = |column: &Column| if is_text(column) { DataType::Binary } else { column.type_in_files() };
-    let mut fields: Vec<FieldRef> = files::file_schema(dataset, promised).fields().to_vec();
+    let in_files = |column: &Column| promised(part(column).as_ref().unwrap_or(column));
+    let mut fields: Vec<FieldRef> = files::file_schema(dataset, in_files).fields().to_vec();
     let (mut markers, mut marked) = (Vec::new(), HashMap::new());
-    let whole = dataset.columns.iter().filter(|c| c.partition_key.is_none() && !unreadable.contains_key(&c.name));
-    for column in whole {
+    for column in dataset.columns.iter().filter(|column| column.partition_key.is_none()) {
+        let Some(part) = part(column) else { continue };
+        let column = &part;
         if is_text(column) {
             let path = ColumnPath::root(column.name.clone());
             markers.push((path, conform::is_no_text(conform::source_column(&column.physical_name))));
@@ -229,22 +235,17 @@ async fn check(
 fn compare(name: &str, schema: &Schema, metadata: &ParquetMetaData, columns: &[&Column]) -> Footer {
     let mut compared = Footer::default();
     for column in columns {
-        match conform::compare(name, schema, column, has_only_uuids(metadata, column)) {
-            Ok(found) => {
-                if is_text_in_bytes(schema, column) {
-                    compared.bytes.insert(column.physical_name.clone());
-                    continue;
-                }
-                compared.absent.extend(found.absent);
-                compared.broken.extend(found.broken.map(|why| (column.name.clone(), why)));
-                compared.lossy.extend(found.lossy);
-                if found.converted {
-                    compared.converted.insert(column.physical_name.clone());
-                }
-            }
-            Err(why) => {
-                compared.faults.insert(column.name.clone(), why);
-            }
+        if is_text_in_bytes(schema, column) {
+            compared.bytes.insert(column.physical_name.clone());
+            continue;
+        }
+        let found = conform::compare(name, schema, column, &|path| has_only_uuids(metadata, path));
+        compared.faults.extend(found.faults);
+        compared.absent.extend(found.absent);
+        compared.broken.extend(found.broken);
+        compared.lossy.extend(found.lossy);
+        if found.converted {
+            compared.converted.insert(column.physical_name.clone());
         }
     }
     for chunk in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
@@ -261,7 +262,7 @@ fn compare(name: &str, schema: &Schema, metadata: &ParquetMetaData, columns: &[&
                 compared.converted.insert(column.physical_name.clone());
             }
             if is_lossy {
-                compared.lossy.insert(leaf_at(column, path));
+                compared.lossy.insert(conform::path_in(column, path));
             }
         }
     }
@@ -275,22 +276,11 @@ fn is_text_in_bytes(schema: &Schema, column: &Column) -> bool {
         && matches!(found, Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView))
 }
 
-/// The leaf of a column in which a path of a file ends.
-fn leaf_at(column: &Column, path: &[String]) -> ColumnPath {
-    let (mut leaf, mut fields) = (ColumnPath::root(column.name.clone()), &column.fields);
-    for part in path.iter().skip(1) {
-        let Some(field) = fields.iter().find(|field| field.physical_name == *part) else { break };
-        leaf = leaf.child(field.name.clone());
-        fields = &field.fields;
-    }
-    leaf
-}
-
-/// True where all that a column holds in sixteen bytes of fixed size are UUIDs.
-fn has_only_uuids(metadata: &ParquetMetaData, column: &Column) -> bool {
+/// True where all that stands below a path in sixteen bytes of fixed size are UUIDs.
+fn has_only_uuids(metadata: &ParquetMetaData, path: &[String]) -> bool {
     let leaves = metadata.file_metadata().schema_descr().columns().iter();
     let mut sixteen = leaves.filter(|leaf| {
-        leaf.path().parts().first() == Some(&column.physical_name)
+        leaf.path().parts().starts_with(path)
             && leaf.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY
             && leaf.type_length() == 16
     });
@@ -354,13 +344,13 @@ impl Summary {
             if summary.converted.contains(&column.physical_name) {
                 let what = format!("column `{}` is a UUID in one file and bytes in another", column.physical_name);
                 let why = Diagnostic::error(Kind::Invalid, what).hint("write the files again with one type");
-                summary.unreadable.entry(column.name.clone()).or_insert(why);
+                summary.unreadable.entry(ColumnPath::root(column.name.clone())).or_insert(why);
             }
         }
         let absent: Vec<_> = footers.iter().map(|footer| &footer.absent).collect();
         for (path, why) in conform::nowhere(&absent) {
             for column in dataset.columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
-                summary.unreadable.entry(column.name.clone()).or_insert_with(|| why.clone());
+                summary.unreadable.entry(conform::path_in(column, path)).or_insert_with(|| why.clone());
             }
         }
         summary

@@ -22,7 +22,7 @@ use super::{Open, RawTable, Sources};
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::mesh::TableEntry;
-use crate::name::{ColumnName, ColumnPath};
+use crate::name::ColumnPath;
 
 /// How often a dataset is opened whose files are replaced while they are read.
 const ATTEMPTS: usize = 3;
@@ -31,8 +31,8 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub struct Survey {
     pub files: Vec<SurveyedFile>,
-    /// Columns that no statement may read, by the first file that is not as promised.
-    pub unreadable: BTreeMap<ColumnName, Diagnostic>,
+    /// Columns and members of structs that no statement may read, by the first file that is not as promised.
+    pub unreadable: BTreeMap<ColumnPath, Diagnostic>,
 }
 
 /// What was found in one file.
@@ -160,16 +160,16 @@ impl SurveyedFile {
             let marker = raw.drift_marker(path).and_then(|name| batch.column_by_name(name));
             marker.and_then(|marker| marker.as_boolean_opt())
         };
-        let readable = columns.iter().filter(|column| raw.unreadable(column.name.as_str()).is_none());
-        for column in readable {
-            for (path, _) in column.leaves() {
+        for column in columns {
+            for (path, _) in column.leaves().into_iter().filter(|(path, _)| raw.unreadable(path).is_none()) {
                 if let Some(broken) = marker(&path) {
                     note(&mut self.broken, path, broken, self.rows);
                 }
             }
             let root = ColumnPath::root(column.name.clone());
             let values: Option<&ArrayRef> = batch.column_by_name(column.name.as_str());
-            if let Some(values) = values.filter(|_| column.required && column.fields.is_empty()) {
+            let is_counted = column.required && column.fields.is_empty() && raw.unreadable(&root).is_none();
+            if let Some(values) = values.filter(|_| is_counted) {
                 let missing = is_null(values.as_ref())?;
                 let missing = match marker(&root) {
                     Some(broken) => and_not(&missing, broken)?,

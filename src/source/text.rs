@@ -108,8 +108,9 @@ pub(super) async fn open(
             };
             let (mut unreadable, mut nowhere) = absent(place, &columns, &found, &headers);
             for column in columns.iter().filter(|column| column.data_type.is_nested()) {
-                unreadable.insert(column.name.clone(), unheld(column));
-                nowhere.insert(column.name.clone(), unheld(column));
+                let path = ColumnPath::root(column.name.clone());
+                unreadable.insert(path.clone(), unheld(column));
+                nowhere.insert(path, unheld(column));
             }
             (headers, unreadable, nowhere)
         }
@@ -137,8 +138,7 @@ pub(super) async fn open(
     let reader =
         Reader { url, shape, schema: Arc::clone(&schema), partitions: partition_fields, pins: Arc::clone(&pins) };
     let table = Arc::new(FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader)));
-    let held =
-        leaves.into_iter().zip(&markers).filter(|(path, _)| !path.segments().iter().any(|s| nowhere.contains_key(s)));
+    let held = leaves.into_iter().zip(&markers).filter(|(path, _)| conform::unreadable_at(&nowhere, path).is_none());
     let markers = held.map(|(path, name)| (path, conform::source_column(name))).collect();
     let source = provider_as_source(table);
     // Policies read of a column what the files that have it hold.
@@ -199,12 +199,13 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
         let mut lacks = BTreeMap::new();
         for column in columns {
             let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
+            let path = ColumnPath::root(column.name.clone());
             if names.iter().filter(|name| *name == &column.physical_name).count() > 1 {
-                required.entry(column.name.clone()).or_insert_with(|| twice(&name, column));
+                required.entry(path).or_insert_with(|| twice(&name, column));
             }
-            let compared = conform::compare(&name, &found, &text, false).unwrap_or_default();
-            if let Some(why) = compared.broken {
-                required.entry(column.name.clone()).or_insert(why);
+            let compared = conform::compare(&name, &found, &text, &|_| false);
+            for (path, why) in compared.broken {
+                required.entry(path).or_insert(why);
             }
             lacks.extend(compared.absent);
         }
@@ -213,7 +214,7 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
     let nowhere = conform::nowhere(&lacking.iter().collect::<Vec<_>>());
     let nowhere = columns.iter().filter_map(|column| {
         let why = nowhere.iter().find(|(path, _)| path.first() == Some(&column.physical_name))?.1;
-        Some((column.name.clone(), (*why).clone()))
+        Some((ColumnPath::root(column.name.clone()), (*why).clone()))
     });
     let nowhere: Unreadable = nowhere.collect();
     required.extend(nowhere.clone());

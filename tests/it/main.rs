@@ -39,6 +39,7 @@ mod hostile;
 mod kept;
 mod leaks;
 mod meaning;
+mod member_drift;
 mod members;
 mod memory;
 mod mutants;
