@@ -197,6 +197,9 @@ pub struct Column {
     pub written: Option<TimeFormat>,
     /// The type of a list under the names that files use, where they are others.
     pub list_in_files: Option<DataType>,
+    /// What JSON files hold where the contract promises an object or an array and does not say of what: the type under the names that
+    /// files use, with LargeUtf8 for each such part, whose text is its JSON.
+    pub in_json: Option<DataType>,
     pub description: Option<String>,
     /// The dataset's tags and its own (a field inherits from its struct).
     pub tags: Vec<Tag>,
@@ -252,6 +255,15 @@ impl Column {
             return self.list_in_files.as_ref().unwrap_or(&self.data_type).clone();
         }
         let fields = self.fields.iter().map(|f| Field::new(&f.physical_name, f.type_in_files(), true));
+        DataType::Struct(fields.collect())
+    }
+
+    /// The same as JSON files hold it.
+    pub fn type_in_json(&self) -> DataType {
+        if self.fields.is_empty() {
+            return self.in_json.clone().unwrap_or_else(|| self.type_in_files());
+        }
+        let fields = self.fields.iter().map(|f| Field::new(&f.physical_name, f.type_in_json(), true));
         DataType::Struct(fields.collect())
     }
 

@@ -24,6 +24,7 @@ mod filtered;
 mod fit;
 mod footer;
 mod json;
+mod lists;
 mod local;
 mod location;
 mod members;

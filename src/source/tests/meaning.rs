@@ -119,7 +119,7 @@ async fn json_members_mean_one_thing_or_are_broken() {
     let list = DataType::new_list(DataType::Struct(fields), true);
     let contract = entry(Format::Json, vec![structure("s", vec![column("x", DataType::Int64)]), column("l", list)]);
     let read = rows(&run(world.open(&contract).await.as_ref(), None).await.unwrap());
-    assert_eq!(read, ["{x: }!|[{n: 1.0}]", "{x: 3}|[{n: NaN}]", "{x: 4}|-!"]);
+    assert_eq!(read, ["{x: }!|[{n: 1.0}]", "{x: 3}|[{n: NaN}]", "{x: 4}|[{n: }]!"]);
 }
 
 #[tokio::test]
