@@ -1,5 +1,6 @@
 //! Datasets opened through [`Sources`] over stores in memory: what comes out, and what is refused.
 
+mod blank;
 mod damage;
 mod delta;
 mod fault;
