@@ -178,6 +178,8 @@ pub(super) struct Conformed {
     /// The marker of every leaf whose values may be lost.
     pub drift: BTreeMap<ColumnPath, String>,
     pub unreadable: Unreadable,
+    /// What is wrong with a file without which the product is opened.
+    pub damaged: Option<Diagnostic>,
 }
 
 /// No column can be called like this: names have no dots.
@@ -232,7 +234,7 @@ pub(super) fn project(
         drift.insert(path, name);
     }
     let plan = LogicalPlanBuilder::scan("source", source, None)?.project(output)?.build()?;
-    Ok(Conformed { plan, drift, unreadable })
+    Ok(Conformed { plan, drift, unreadable, damaged: None })
 }
 
 /// A column of the files, or a marker among them.

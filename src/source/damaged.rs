@@ -1,11 +1,18 @@
 //! Files whose bytes are not what their format, their footer or their table's log says: the owner can mend them, and nobody else.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use object_store::path::Path;
 use parquet::errors::ParquetError;
+
+use super::pinned::{Pins, Replaced};
+use crate::contract::Column;
+use crate::diagnostic::{Diagnostic, Kind};
+use crate::engine::CalledOff;
+use crate::engine::memory::ExceededLimit;
 
 /// A file cannot be read to its end. The text names it, and is for the owner's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,9 +24,47 @@ impl Damaged {
         Self(format!("`{key}` cannot be read: {why}"))
     }
 
+    pub(super) fn footer(name: &str, why: &dyn std::fmt::Display) -> Self {
+        Self(format!("`{name}` cannot be read as Parquet: {why}"))
+    }
+
+    /// For its owner, where it keeps a product from being opened.
+    pub(super) fn diagnostic(&self) -> Diagnostic {
+        Diagnostic::error(Kind::Invalid, self.0.clone()).hint("the file is cut off or damaged; write it again")
+    }
+
+    /// The log of a table, or what it names besides data.
+    fn table(why: &dyn std::fmt::Display) -> Self {
+        Self(format!("the table's log, or a deletion vector, cannot be read: {why}"))
+    }
+
+    /// The reader of a log or of files fails over bytes that it did not expect.
+    pub(super) fn panicked() -> Self {
+        Self::table(&"its reader panics")
+    }
+
     /// What is said to be damaged anywhere in the causes of an error.
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         causes(error).find_map(<dyn Error>::downcast_ref)
+    }
+
+    /// What a table's reader could not make sense of before it read rows. What the store answers, and what is wrong with a plan, is no
+    /// damage.
+    pub(super) fn met_in_log(error: &DataFusionError) -> Option<Self> {
+        // A log may name a file of any store; those of other stores are unknown here.
+        let names_other_store = error.to_string().contains("No suitable object store");
+        let is_about_bytes = matches!(
+            error.find_root(),
+            DataFusionError::External(_)
+                | DataFusionError::Execution(_)
+                | DataFusionError::ArrowError(..)
+                | DataFusionError::ParquetError(_)
+                | DataFusionError::IoError(_)
+        );
+        let is_own =
+            CalledOff::is_cause_of(error) || ExceededLimit::find(error).is_some() || Self::find(error).is_some();
+        let is_of_store = causes(error).any(|cause| cause.is::<object_store::Error>() || cause.is::<Replaced>());
+        (names_other_store || is_about_bytes && !is_own && !is_of_store).then(|| Self::table(error))
     }
 
     /// What the engine's readers could not make sense of. They name no file: `recent` are those that were read last.
@@ -47,6 +92,44 @@ impl Damaged {
             [file] => format!("{file} cannot be read: {error}"),
             files => format!("one of {} cannot be read: {error}", files.join(", ")),
         }))
+    }
+}
+
+/// Files that are damaged where the product is looked at. In folders of partitions the product is opened without them, and fails where
+/// they are read: policy may keep a reader from the whole folder.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Damages(BTreeMap<Path, Damaged>);
+
+/// How many damaged files an error names.
+const TOLD: usize = 10;
+
+impl Damages {
+    pub(super) fn note(&mut self, key: Path, why: Damaged) {
+        self.0.insert(key, why);
+    }
+
+    pub(super) fn of(&self, key: &Path) -> Option<&Damaged> {
+        self.0.get(key)
+    }
+
+    pub(super) fn first(&self) -> Option<Diagnostic> {
+        self.0.values().next().map(Damaged::diagnostic)
+    }
+
+    /// # Errors
+    /// `Stale` where a file was replaced meanwhile, and `Invalid` where some are damaged and there are no folders, by their names.
+    pub(super) fn admit(&self, partitions: &[&Column], pins: &Pins) -> Result<(), Diagnostic> {
+        let Some(first) = self.first() else { return Ok(()) };
+        if pins.is_outdated() {
+            return Err(pins.stale_or(first));
+        }
+        if !partitions.is_empty() {
+            return Ok(());
+        }
+        let others: Vec<String> = self.0.values().skip(1).take(TOLD).map(ToString::to_string).collect();
+        let more = self.0.len().saturating_sub(1 + TOLD);
+        let more = (more > 0).then(|| format!("and {more} files more"));
+        Err(others.into_iter().chain(more).fold(first, Diagnostic::hint))
     }
 }
 

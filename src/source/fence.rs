@@ -13,6 +13,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
+use super::damaged::Damaged;
 use super::pinned::broken;
 
 /// Keys stay whole: what is written in a Delta log or a cache key means the same on both sides of the fence.
@@ -70,8 +71,9 @@ fn counted(bytes: BoxStream<'static, Result<Bytes>>, key: Path, length: u64) -> 
     .boxed()
 }
 
+/// Places of products are inside: a log named the file.
 fn outside(key: &Path) -> Error {
-    Error::PermissionDenied { path: key.to_string(), source: "it is outside the domain's storage".into() }
+    Damaged::file(key, "it is outside the domain's storage").into()
 }
 
 fn read_only(key: &Path) -> Error {

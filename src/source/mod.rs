@@ -9,6 +9,7 @@ mod brackets;
 mod breaker;
 mod cells;
 mod characters;
+mod compared;
 mod conform;
 mod conversion;
 mod convert;

@@ -37,6 +37,7 @@ pub struct RawTable {
     session: Arc<PrivateSession>,
     drift: BTreeMap<ColumnPath, String>,
     unreadable: Unreadable,
+    damaged: Option<Diagnostic>,
     watch: Watch,
 }
 
@@ -84,13 +85,23 @@ impl RawTable {
     /// `drift` names, for every leaf column whose values may fail to convert, the boolean output column that is TRUE in rows where
     /// a value was there and could not be converted (the cell itself is then NULL).
     pub fn new(plan: LogicalPlan, session: Arc<PrivateSession>, drift: BTreeMap<ColumnPath, String>) -> Self {
-        Self { plan, session, drift, unreadable: BTreeMap::new(), watch: Watch::default() }
+        Self { plan, session, drift, unreadable: BTreeMap::new(), damaged: None, watch: Watch::default() }
     }
 
     /// Columns that the files do not hold as promised, and why. They are NULL, and their markers TRUE.
     #[must_use]
     pub(super) fn with_unreadable(self, unreadable: Unreadable) -> Self {
         Self { unreadable, ..self }
+    }
+
+    /// Opened without a file that is damaged.
+    #[must_use]
+    pub(super) fn with_damaged(self, damaged: Option<Diagnostic>) -> Self {
+        Self { damaged, ..self }
+    }
+
+    pub(super) fn damaged(&self) -> Option<&Diagnostic> {
+        self.damaged.as_ref()
     }
 
     #[must_use]

@@ -67,6 +67,11 @@ pub(super) enum Choice {
 }
 
 impl Choice {
+    /// True for a plan that is made for the names of its files alone.
+    pub(super) fn is_noted(state: &dyn Session) -> bool {
+        state.config().get_extension::<Self>().is_some_and(|choice| matches!(*choice, Self::Noted(_)))
+    }
+
     /// True for a file that the plan of `state` reads.
     pub(super) fn admits(state: &dyn Session, key: &Path) -> bool {
         let Some(choice) = state.config().get_extension::<Self>() else { return true };
