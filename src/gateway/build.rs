@@ -170,7 +170,7 @@ async fn verify_domain(sources: Arc<Sources>, domain: DomainName, entries: Vec<T
         match sources.verify(entry).await {
             State::Out { why } => tracing::error!(table = %entry.table, "not served: {why}"),
             State::Partial { why } | State::Damaged { why } => {
-                tracing::error!(table = %entry.table, "not served in full: {why}")
+                tracing::error!(table = %entry.table, "not served in full: {why}");
             }
             State::Declared | State::Verified => continue,
         }

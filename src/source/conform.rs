@@ -8,7 +8,7 @@ use datafusion::common::{Column as ColumnRef, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast, lit, try_cast};
 
 use super::conversion::Conversion;
-use super::fit::{Fit, fit, note_lacking, type_name};
+use super::fit::{Fit, Lacking, fit, note_lacking, type_name};
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::name::ColumnPath;
@@ -96,8 +96,8 @@ impl Comparison<'_> {
         }
         let mut lacking = Vec::new();
         note_lacking(&path, found, &promised, &mut lacking);
-        for path in lacking {
-            let why = self.missing(&path, &Fields::empty(), &promised);
+        for Lacking { path, promised, beside } in lacking {
+            let why = self.missing(&path, &beside, &promised);
             self.found.absent.insert(path, why);
         }
     }

@@ -16,26 +16,30 @@ use crate::engine::memory::ExceededLimit;
 
 /// A file cannot be read to its end. The text names it, and is for the owner's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Damaged(String);
+#[error("{what} cannot be read: {why}")]
+pub struct Damaged {
+    what: String,
+    why: String,
+}
 
 impl Damaged {
     pub(super) fn file(key: &Path, why: &str) -> Self {
-        Self(format!("`{key}` cannot be read: {why}"))
+        Self { what: format!("`{key}`"), why: why.to_owned() }
     }
 
     pub(super) fn footer(name: &str, why: &dyn std::fmt::Display) -> Self {
-        Self(format!("`{name}` cannot be read as Parquet: {why}"))
+        Self { what: format!("`{name}`"), why: format!("it is no whole Parquet file: {}", plain(&why.to_string())) }
     }
 
     /// For its owner, where it keeps a product from being opened.
     pub(super) fn diagnostic(&self) -> Diagnostic {
-        Diagnostic::error(Kind::Invalid, self.0.clone()).hint("the file is cut off or damaged; write it again")
+        Diagnostic::error(Kind::Invalid, self.to_string()).hint("the file is cut off or damaged; write it again")
     }
 
     /// The log of a table, or what it names besides data.
     fn table(why: &dyn std::fmt::Display) -> Self {
-        Self(format!("the table's log, or a deletion vector, cannot be read: {why}"))
+        let what = "the table's log, or a deletion vector,".to_owned();
+        Self { what, why: plain(&why.to_string()).to_owned() }
     }
 
     /// The reader of a log or of files fails over bytes that it did not expect.
@@ -87,11 +91,12 @@ impl Damaged {
             return None;
         }
         let files: Vec<String> = recent.iter().map(|key| format!("`{key}`")).collect();
-        Some(Self(match files.as_slice() {
-            [] => error.to_string(),
-            [file] => format!("{file} cannot be read: {error}"),
-            files => format!("one of {} cannot be read: {error}", files.join(", ")),
-        }))
+        let what = match files.as_slice() {
+            [] => "a file".to_owned(),
+            [file] => file.clone(),
+            files => format!("one of {}", files.join(", ")),
+        };
+        Some(Self { what, why: plain(&error.to_string()).to_owned() })
     }
 }
 
@@ -133,6 +138,47 @@ impl Damages {
     }
 }
 
+/// Why a read of a file failed, without the file's name: for the operator.
+pub(super) fn reason(error: &DataFusionError) -> String {
+    Damaged::find(error).map_or_else(|| plain(&error.to_string()).to_owned(), |damaged| damaged.why.clone())
+}
+
+/// What libraries put before a reason, one inside the other.
+const LAYERS: [&str; 24] = [
+    "External error: ",
+    "External: ",
+    "Parquet error: ",
+    "Parquet argument error: ",
+    "Arrow error: ",
+    "Arrow: ",
+    "Object Store error: ",
+    "ObjectStore error: ",
+    "Execution error: ",
+    "Internal error: ",
+    "Error during planning: ",
+    "EOF: ",
+    "NYI: ",
+    "Generic DeltaTable error: ",
+    "Kernel error: ",
+    "Generic delta kernel error: ",
+    "Compute error: ",
+    "Cast error: ",
+    "Parser error: ",
+    "Schema error: ",
+    "IO error: ",
+    "Io error: ",
+    "Generic pinned error: ",
+    "Generic file error: ",
+];
+
+/// The reason alone, in one line.
+fn plain(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    let layers = LAYERS.iter().filter_map(|layer| line.rfind(layer).map(|at| at + layer.len()));
+    let reason = line.get(layers.max().unwrap_or(0)..).unwrap_or(line);
+    reason.rsplit_once("` cannot be read: ").map_or(reason, |(_, why)| why).trim_end()
+}
+
 /// As an answer of a store, which is what its readers hand up.
 impl From<Damaged> for object_store::Error {
     fn from(damaged: Damaged) -> Self {
@@ -171,10 +217,16 @@ mod tests {
             assert_eq!(Damaged::met(&error, &keys), None, "{error}");
         }
         let cut = parquet(ParquetError::EOF("x".to_owned()));
-        assert!(Damaged::met(&cut, &keys).unwrap().0.starts_with("one of `a.parquet`, `b.parquet` cannot be read: "));
-        assert!(Damaged::met(&cut, &keys[1..]).unwrap().0.starts_with("`b.parquet` cannot be read: "));
+        assert!(
+            Damaged::met(&cut, &keys)
+                .unwrap()
+                .to_string()
+                .starts_with("one of `a.parquet`, `b.parquet` cannot be read: ")
+        );
+        assert_eq!(reason(&DataFusionError::External(Box::new(Damaged::met(&cut, &keys).unwrap()))), "x");
+        assert!(Damaged::met(&cut, &keys[1..]).unwrap().to_string().starts_with("`b.parquet` cannot be read: "));
         let held = object_store::Error::from(Damaged::file(&keys[0], "x"));
         let held = parquet(ParquetError::External(Box::new(held)));
-        assert_eq!(Damaged::find(&held), Some(&Damaged("`a.parquet` cannot be read: x".to_owned())));
+        assert_eq!(Damaged::find(&held), Some(&Damaged::file(&keys[0], "x")));
     }
 }

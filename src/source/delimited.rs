@@ -26,6 +26,7 @@ use crate::contract::{Column, TextLayout};
 const FIELDS: usize = 1 << 16;
 
 /// Splits bytes into records, with bounded memory.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Splitter {
     reader: Reader,
     text: Vec<u8>,

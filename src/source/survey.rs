@@ -16,6 +16,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _};
 use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 
+use super::damaged::reason;
 use super::pinned::Replaced;
 use super::watched::is_silent;
 use super::{Open, RawTable, Sources};
@@ -40,7 +41,7 @@ pub struct Survey {
 pub struct SurveyedFile {
     /// Relative to the domain's storage.
     pub file: String,
-    /// Up to the fault, if there is one.
+    /// Those that were read before the fault, if there is one: batches that are whole, and so at least as many as stand before it.
     pub rows: u64,
     /// Values that have no meaning as promised.
     pub broken: BTreeMap<ColumnPath, Rows>,
@@ -103,7 +104,7 @@ impl Sources {
                     return Err(Diagnostic::error(Kind::Unavailable, what).hint("check again when it does"));
                 }
                 Err(error) if left > 0 && is_replaced(&error) => {}
-                Err(error) => return Err(Diagnostic::error(Kind::Invalid, error.to_string())),
+                Err(error) => return Err(Diagnostic::error(Kind::Invalid, reason(&error))),
             }
         }
     }
@@ -132,7 +133,7 @@ impl Sources {
                 if is_silent(&error) || !last && is_replaced(&error) {
                     return Err(error);
                 }
-                found.fault = Some(Diagnostic::error(Kind::Broken, error.to_string()));
+                found.fault = Some(Diagnostic::error(Kind::Broken, reason(&error)));
             }
             files.push(found);
         }

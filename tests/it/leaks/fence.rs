@@ -142,11 +142,12 @@ async fn damaged_file_of_a_hidden_folder_fails_nobody() {
         let end = bytes.len() - 8;
         let mut other_length = bytes.clone();
         other_length[end..end + 4].copy_from_slice(&[0xff; 4]);
-        let mut damages =
-            vec![vec![b'"'], b"\"a\"b,\"\n".to_vec(), bytes[..bytes.len() / 2 + 1].to_vec(), other_length];
+        let mut damages = vec![vec![b'"'], b"\"a\"b,\"\n".to_vec(), bytes[..=bytes.len() / 2].to_vec(), other_length];
         if source == Source::Delta {
             // A log says how long its files are.
-            damages.iter_mut().for_each(|damage| damage.resize(bytes.len(), 0));
+            for damage in &mut damages {
+                damage.resize(bytes.len(), 0);
+            }
         }
         for damage in damages {
             let mut fixture = fixture();
