@@ -310,6 +310,17 @@ impl Dataset {
         self.columns.iter().flat_map(Column::leaves).collect()
     }
 
+    /// A path in names of files; as far as the contract has it.
+    pub fn path_in_files(&self, path: &ColumnPath) -> Vec<String> {
+        let (mut names, mut columns) = (Vec::new(), &self.columns);
+        for segment in path.segments() {
+            let Some(column) = columns.iter().find(|column| column.name == *segment) else { break };
+            names.push(column.physical_name.clone());
+            columns = &column.fields;
+        }
+        names
+    }
+
     /// The dataset without columns and fields whose types are not known.
     pub fn served(&self) -> Cow<'_, Self> {
         if self.leaves().iter().all(|(_, column)| column.is_served()) {

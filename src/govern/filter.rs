@@ -375,6 +375,13 @@ fn compared(part: &Expr) -> Option<&Name> {
     }
 }
 
+/// The columns and members that a condition reads.
+pub(super) fn columns_read(condition: &Condition) -> BTreeSet<&ColumnPath> {
+    let mut reads = Reads::default();
+    reads.condition(condition);
+    reads.columns
+}
+
 /// What a condition reads.
 #[derive(Default)]
 struct Reads<'a> {

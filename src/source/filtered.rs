@@ -20,6 +20,7 @@ use futures::FutureExt as _;
 use object_store::path::Path;
 
 use super::damaged::{self, Damaged};
+use super::drifting::DriftingFiles;
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
 use super::survey::Choice;
@@ -117,6 +118,10 @@ impl Filtered {
                 let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
                 let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
                 uncounted = uncounted.with_source(Arc::new(source));
+                if let Some(table) = &config.expr_adapter_factory {
+                    let files = DriftingFiles::new(Arc::clone(table), state);
+                    uncounted = uncounted.with_expr_adapter(Some(Arc::new(files)));
+                }
             }
             Ok(Transformed::yes(DataSourceExec::from_data_source(uncounted.build())))
         };

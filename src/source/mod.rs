@@ -18,6 +18,7 @@ mod decoded;
 mod delimited;
 mod delta;
 mod documents;
+mod drifting;
 mod features;
 mod fence;
 mod files;
@@ -47,6 +48,7 @@ mod watched;
 mod tests;
 
 pub use damaged::Damaged;
+pub use drifting::UnreadMembers;
 pub use memory::RowsInMemory;
 pub use pinned::Replaced;
 pub use raw::{Open, RawTable, Watch};

@@ -151,10 +151,15 @@ fn write(columns: Vec<(&'static str, ArrayRef)>) -> (Schema, Vec<u8>) {
 }
 
 async fn over(format: &str, required: bool, files: Vec<Hidden>) -> Mesh {
+    over_with_log(format, required, files, None).await
+}
+
+/// A Delta log says the types of `logged`, or those of the first file.
+async fn over_with_log(format: &str, required: bool, files: Vec<Hidden>, logged: Option<Hidden>) -> Mesh {
     let mut fixture = Fixture::parse(&mesh(format, required));
     let data = fixture.data.entry("sales".to_owned()).or_default();
     let mut adds = Vec::new();
-    let mut types = None;
+    let mut types = logged.map(|logged| write(places(logged)).0);
     for (number, hidden) in files.into_iter().enumerate() {
         let (schema, bytes) = write(places(hidden));
         types.get_or_insert(schema);
@@ -204,6 +209,16 @@ async fn hidden_member_fails_no_statement() {
             let mesh = over(format, false, vec![one, other]).await;
             same(&format!("{format}, {what}"), [&all_whole, &mesh]).await;
         }
+    }
+}
+
+/// The log keeps the contract's promise, and the files do not keep that of the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_member_of_a_lying_log_fails_no_statement() {
+    let all_whole = over("delta", false, vec![whole(), whole()]).await;
+    for (what, hidden) in broken() {
+        let mesh = over_with_log("delta", false, vec![whole(), hidden], Some(whole())).await;
+        same(&format!("the log is whole, {what}"), [&all_whole, &mesh]).await;
     }
 }
 
