@@ -197,6 +197,9 @@ pub struct Column {
     pub written: Option<TimeFormat>,
     /// The type of a list under the names that files use, where they are others.
     pub list_in_files: Option<DataType>,
+    /// What JSON files hold where the contract promises an object or an array and does not say of what: the type under the names that
+    /// files use, with LargeUtf8 for each such part, whose text is its JSON.
+    pub in_json: Option<DataType>,
     pub description: Option<String>,
     /// The dataset's tags and its own (a field inherits from its struct).
     pub tags: Vec<Tag>,
@@ -255,6 +258,15 @@ impl Column {
         DataType::Struct(fields.collect())
     }
 
+    /// The same as JSON files hold it.
+    pub fn type_in_json(&self) -> DataType {
+        if self.fields.is_empty() {
+            return self.in_json.clone().unwrap_or_else(|| self.type_in_files());
+        }
+        let fields = self.fields.iter().map(|f| Field::new(&f.physical_name, f.type_in_json(), true));
+        DataType::Struct(fields.collect())
+    }
+
     /// Those of [`Self::paths`] that are no structs.
     pub fn leaves(&self) -> Vec<(ColumnPath, &Self)> {
         let mut leaves = self.paths();
@@ -296,6 +308,17 @@ impl Dataset {
     /// Leaf columns: top-level ones and fields of structs, in the contract's order; a list or map is one leaf.
     pub fn leaves(&self) -> Vec<(ColumnPath, &Column)> {
         self.columns.iter().flat_map(Column::leaves).collect()
+    }
+
+    /// A path in names of files; as far as the contract has it.
+    pub fn path_in_files(&self, path: &ColumnPath) -> Vec<String> {
+        let (mut names, mut columns) = (Vec::new(), &self.columns);
+        for segment in path.segments() {
+            let Some(column) = columns.iter().find(|column| column.name == *segment) else { break };
+            names.push(column.physical_name.clone());
+            columns = &column.fields;
+        }
+        names
     }
 
     /// The dataset without columns and fields whose types are not known.

@@ -146,7 +146,7 @@ impl Gateway {
         let (state, why) = match self.sources.state(entry) {
             State::Declared => ("declared", None),
             State::Verified => ("verified", None),
-            State::Partial { why } => ("partial", Some(why.message)),
+            State::Partial { why } | State::Damaged { why } => ("partial", Some(why.message)),
             State::Out { why } => ("out", Some(why.message)),
         };
         ProductRow {
@@ -169,7 +169,9 @@ async fn verify_domain(sources: Arc<Sources>, domain: DomainName, entries: Vec<T
     for entry in &entries {
         match sources.verify(entry).await {
             State::Out { why } => tracing::error!(table = %entry.table, "not served: {why}"),
-            State::Partial { why } => tracing::error!(table = %entry.table, "not served in full: {why}"),
+            State::Partial { why } | State::Damaged { why } => {
+                tracing::error!(table = %entry.table, "not served in full: {why}");
+            }
             State::Declared | State::Verified => continue,
         }
         if sources.is_store_silent(entry) {

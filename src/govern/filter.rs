@@ -154,6 +154,13 @@ impl Compiler<'_> {
             {
                 push(Function::Fits(kind).call(vec![value.clone()]));
             }
+            if let Some((value, column)) = levels.last().filter(|(_, column)| !column.fields.is_empty()) {
+                // A struct that is there was read as one, whatever became of its members.
+                if let Some(broken) = self.all_broken(path, column) {
+                    push(any(vec![value.clone().is_not_null(), negate(broken)]));
+                }
+                continue;
+            }
             for marker in self.drift.iter().filter(|(marked, _)| marked.starts_with(path)).map(|(_, marker)| marker) {
                 push(base(marker).is_not_true());
             }
@@ -168,6 +175,15 @@ impl Compiler<'_> {
             push(any(parts));
         }
         Ok(all(parts))
+    }
+
+    /// TRUE where every member of a struct is broken, else FALSE; none where some member never is.
+    fn all_broken(&self, path: &ColumnPath, column: &Column) -> Option<Expr> {
+        let members = column.leaves().into_iter().map(|(below, _)| {
+            let below = below.segments().iter().skip(1).fold(path.clone(), |path, name| path.child(name.clone()));
+            self.drift.get(&below).map(|marker| base(marker).is_true())
+        });
+        members.collect::<Option<Vec<_>>>().map(all)
     }
 
     fn condition(&self, condition: &Condition) -> Result<Expr> {
@@ -357,6 +373,13 @@ fn compared(part: &Expr) -> Option<&Name> {
         Expr::InList(list) if !list.list.is_empty() && list.list.iter().all(literal) => list.expr.try_as_col(),
         _ => None,
     }
+}
+
+/// The columns and members that a condition reads.
+pub(super) fn columns_read(condition: &Condition) -> BTreeSet<&ColumnPath> {
+    let mut reads = Reads::default();
+    reads.condition(condition);
+    reads.columns
 }
 
 /// What a condition reads.

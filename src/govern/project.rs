@@ -136,11 +136,12 @@ impl<'a> Part<'a> {
         matches!(&self.shape, Shape::Cell(cell) if cell.steps().iter().all(|shown| *shown == Shown::NULL))
     }
 
-    /// True where what is shown depends on the values.
-    pub fn is_read(&self) -> bool {
+    /// The leaves whose values decide what is shown.
+    pub fn cells_read(&self) -> Vec<&ColumnPath> {
         match &self.shape {
-            Shape::Cell(_) => !self.is_null(),
-            Shape::Struct(parts) => parts.iter().any(Part::is_read),
+            Shape::Cell(_) if self.is_null() => Vec::new(),
+            Shape::Cell(_) => vec![&self.path],
+            Shape::Struct(parts) => parts.iter().flat_map(Part::cells_read).collect(),
         }
     }
 

@@ -7,25 +7,26 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::common::{Column as Name, DataFusionError, Result, Statistics, internal_err};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use secrecy::SecretString;
 
 use super::explain::deciding_policies;
-use super::filter::{Compiler, Drift, all, conjuncts};
+use super::filter::{Compiler, Drift, all, columns_read, conjuncts};
 use super::hash::HashKey;
 use super::leakproof::{below, is_leakproof};
 use super::openings::{Openings, Unopened};
-use super::project::{View, schema};
+use super::project::{Part, View, schema};
 use super::promise::{BrokenPromise, Refusal};
 use super::refusal::{opaque, opaque_run, unkept};
 use super::scan::{Leaf, Private, ProductScan, projected};
 use super::statistics::{VisibleReferences, declared, filtered, partitions};
 use crate::contract::{Dataset, OnDrift};
 use crate::mesh::TableEntry;
+use crate::name::ColumnPath;
 use crate::policy::Exposed;
-use crate::source::{Open, RawTable};
+use crate::source::{Open, RawTable, UnreadMembers};
 
 /// One dataset as one principal sees it. Its schema is known without touching storage.
 pub struct GovernedTable {
@@ -142,11 +143,11 @@ impl GovernedTable {
             let reads_checked = predicate.column_refs().into_iter().any(|column| compiler.checks(column.name()));
             if reads_checked { &mut late } else { &mut filters }.push(below(predicate.clone())?);
         }
-        // A statement that does not read such a column is answered as if it were whole; policies see it as marked.
-        let shown = columns.iter().filter_map(|index| view.parts.get(*index)).filter(|part| part.is_read());
-        let shown = shown.map(|part| part.column.name.to_string());
-        let asked = predicates.iter().flat_map(Expr::column_refs).map(|column| column.name.clone());
-        if let Some(why) = shown.chain(asked).find_map(|column| raw.unreadable(&column).cloned()) {
+        // A statement that does not read such a column or member is answered as if it were whole; policies see it as marked.
+        let asked: HashSet<&str> = predicates.iter().flat_map(Expr::column_refs).map(Name::name).collect();
+        let asked = view.parts.iter().filter(|part| asked.contains(part.column.name.as_str()));
+        let shown = columns.iter().filter_map(|index| view.parts.get(*index)).chain(asked);
+        if let Some(why) = shown.flat_map(Part::cells_read).find_map(|path| raw.unreadable(path).cloned()) {
             return Err(DataFusionError::External(Box::new(unkept(&table, self.contact.as_deref(), &why))));
         }
         let mut exprs = Vec::with_capacity(columns.len());
@@ -161,8 +162,21 @@ impl GovernedTable {
         let late = (!late.is_empty()).then(|| compiler.late(all(late)));
         let scalars = dataset.columns.iter().filter(|column| !column.data_type.is_nested() && column.is_served());
         let promised = scalars.map(|column| (column.name.to_string(), column.data_type.clone())).collect();
-        Ok(Private { promised, filter, late, columns: exprs, limit })
+        let unread = UnreadMembers::new(unread_members(dataset, &view));
+        Ok(Private { promised, filter, late, columns: exprs, limit, unread })
     }
+}
+
+/// The members of structs whose values neither are shown in any row nor decide about one, in names of files.
+fn unread_members(dataset: &Dataset, view: &View<'_>) -> Vec<Vec<String>> {
+    if dataset.columns.iter().all(|column| column.fields.is_empty()) {
+        return Vec::new();
+    }
+    let shown = view.parts.iter().flat_map(Part::cells_read);
+    let asked = view.conditions().into_iter().flatten().flat_map(|condition| columns_read(condition));
+    let read: HashSet<&ColumnPath> = shown.chain(asked).collect();
+    let members = dataset.leaves().into_iter().filter(|(path, _)| path.segments().len() > 1 && !read.contains(path));
+    members.map(|(path, _)| dataset.path_in_files(&path)).collect()
 }
 
 /// Whether what policy says can be made into expressions. Conditions are all of it that may not.

@@ -79,8 +79,8 @@ impl TotalAdapter {
         if found.data_type() == promised.data_type() {
             return Ok(Arc::new(Column::new_with_schema(column, &self.physical)?));
         }
-        let (to, shown) = (promised.data_type().clone(), promised.data_type().clone());
-        Conversion::Values { to, shown }.of_file(column, &self.physical)
+        let to = promised.data_type();
+        Conversion::Values { read: to.clone(), to: to.clone(), shown: to.clone() }.of_file(column, &self.physical)
     }
 }
 

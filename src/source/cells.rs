@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::arrow::error::ArrowError;
 
 use super::text::BATCH_BYTES;
-use super::values;
+use super::{lists, values};
 use crate::contract::{Column, NumberMarks, TimeFormat};
 
 /// What a file says about one leaf in one row.
@@ -17,6 +17,8 @@ use crate::contract::{Column, NumberMarks, TimeFormat};
 pub(super) enum Cell<'a> {
     Null,
     Text(&'a str),
+    /// A list of which some part has no meaning as promised, and is NULL in this text.
+    Part(&'a str),
     /// Something is there that no text can stand for.
     Bad,
 }
@@ -107,12 +109,12 @@ impl Node {
     pub(super) fn put(&mut self, cell: Cell<'_>) {
         match self {
             Self::Leaf { text, bad, .. } => {
-                text.append_option(if let Cell::Text(value) = cell { Some(value) } else { None });
-                bad.append(cell == Cell::Bad);
+                text.append_option(if let Cell::Text(value) | Cell::Part(value) = cell { Some(value) } else { None });
+                bad.append(matches!(cell, Cell::Bad | Cell::Part(_)));
             }
             Self::Struct { fields, valid, .. } => {
                 // A struct cannot be made of text.
-                let cell = if let Cell::Text(_) = cell { Cell::Bad } else { cell };
+                let cell = if cell == Cell::Null { cell } else { Cell::Bad };
                 for field in fields {
                     field.put(cell);
                 }
@@ -134,8 +136,12 @@ impl Node {
             Self::Leaf { data_type, marks, written, text, bad } => {
                 let texts = text.finish();
                 let bad = BooleanArray::new(bad.finish(), None);
-                let values = values::read(&texts, data_type, *marks, written.as_ref())?;
+                let (values, parts) = match data_type {
+                    DataType::List(_) => lists::read(&texts, data_type)?,
+                    data_type => (values::read(&texts, data_type, *marks, written.as_ref())?, None),
+                };
                 let lost = and(&is_not_null(&texts)?, &is_null(&values)?)?;
+                let lost = parts.map_or(Ok(lost.clone()), |parts| or(&lost, &parts))?;
                 Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
             }
             Self::Struct { fields, names, valid, .. } => {

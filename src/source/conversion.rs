@@ -18,8 +18,9 @@ use super::convert::{convert, rename};
 /// What is asked of the values of one column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Conversion {
-    /// The values as the type `to` (in names of files), under the names of `shown`.
-    Values { to: DataType, shown: DataType },
+    /// The values as the type `to` (in names of files), under the names of `shown`. Of structs only what is in `read` is looked at; the
+    /// other members are NULL.
+    Values { read: DataType, to: DataType, shown: DataType },
     /// TRUE in rows in which a value at the path (in names of files) has no meaning as part of the type.
     Lost { to: DataType, path: Vec<String> },
 }
@@ -50,7 +51,10 @@ impl Conversion {
 
     fn evaluate(&self, values: &ArrayRef) -> Result<ArrayRef> {
         Ok(match self {
-            Self::Values { to, shown } => rename(&convert(values, to)?.0, shown)?,
+            Self::Values { read, to, shown } => {
+                let found = convert(values, read)?.0;
+                rename(&convert(&found, to)?.0, shown)?
+            }
             Self::Lost { to, path } => Arc::new(convert(values, to)?.1.rows(path, values.len())),
         })
     }

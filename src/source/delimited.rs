@@ -4,6 +4,9 @@
 //! Fields are matched to columns by name, in each file for itself. An empty field is NULL, except in a text column, where it is the
 //! empty text: the format cannot tell them apart, and the contract knows which of the two can be meant. A record is broken where its
 //! quotes mean no one thing. Where it also goes over a line's end, others may be inside it, and the read ends.
+//!
+//! A line without anything is a record with an empty field where records have one field, since each line is a record then (PostgreSQL and
+//! DuckDB read it so). Where they have more it is none.
 
 use std::sync::Arc;
 
@@ -13,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 
-use super::cells::{Cell, Cells};
+use super::cells::{Cell, Cells, Node};
 use super::damaged::Damaged;
 use super::quoting::Quoting;
 use super::text::{RECORD_BYTES, Records};
@@ -23,6 +26,7 @@ use crate::contract::{Column, TextLayout};
 const FIELDS: usize = 1 << 16;
 
 /// Splits bytes into records, with bounded memory.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Splitter {
     reader: Reader,
     text: Vec<u8>,
@@ -37,6 +41,10 @@ struct Splitter {
     line: u64,
     passed: u64,
     begun: bool,
+    /// The records have one field, so that an empty line is one of them.
+    has_blanks: bool,
+    /// The last line ended with a carriage return, to which a line feed may belong.
+    is_behind_return: bool,
 }
 
 /// What ends a line, which the first record tells.
@@ -55,6 +63,8 @@ enum Step {
     More,
     /// A record is in `text` and `ends`.
     Record,
+    /// A line that is empty, where it is a record.
+    Blank,
     End,
 }
 
@@ -73,6 +83,8 @@ impl Splitter {
             line: 1,
             passed: 0,
             begun: false,
+            has_blanks: false,
+            is_behind_return: false,
         }
     }
 
@@ -82,6 +94,12 @@ impl Splitter {
             self.choose(if *first == b'\n' { LineEnds::Feeds } else { LineEnds::Returns });
         }
         let mut used = 0;
+        if self.has_blanks && !self.begun {
+            match self.blank(bytes) {
+                (true, read) => return (Step::Blank, read),
+                (false, read) => used = read,
+            }
+        }
         loop {
             let input = bytes.get(used..).unwrap_or_default();
             let text = self.text.get_mut(self.length..).unwrap_or_default();
@@ -94,6 +112,7 @@ impl Splitter {
             match result {
                 ReadRecordResult::InputEmpty => return (Step::More, used),
                 ReadRecordResult::Record => {
+                    self.is_behind_return = input.get(..read).and_then(<[u8]>::last) == Some(&b'\r');
                     if self.ends_of_line == LineEnds::Unknown {
                         match input.get(..read).and_then(<[u8]>::last) {
                             Some(b'\n') => self.choose(LineEnds::Feeds),
@@ -115,6 +134,31 @@ impl Splitter {
                 ReadRecordResult::OutputFull => (self.overlong, self.length) = (true, 0),
                 ReadRecordResult::OutputEndsFull => (self.overlong, self.fields) = (true, 0),
             }
+        }
+    }
+
+    /// Whether the bytes begin with an empty line, and how many of them it takes; none where the rest of an end of a line stands there.
+    fn blank(&mut self, bytes: &[u8]) -> (bool, usize) {
+        let rest = bytes.strip_prefix(b"\n").filter(|_| self.is_behind_return);
+        let (rest, read) = rest.map_or((bytes, 0), |rest| (rest, 1));
+        self.line += read as u64;
+        self.is_behind_return &= bytes.is_empty();
+        match (rest.first(), self.ends_of_line) {
+            (Some(b'\n'), ends) => {
+                if ends == LineEnds::Unknown {
+                    self.choose(LineEnds::Feeds);
+                }
+                self.line += 1;
+                (true, read + 1)
+            }
+            (Some(b'\r'), LineEnds::Unknown | LineEnds::Returns) => {
+                if self.ends_of_line == LineEnds::Unknown {
+                    self.ends_of_line = LineEnds::Return;
+                }
+                self.is_behind_return = true;
+                (true, read + 1)
+            }
+            _ => (false, read),
         }
     }
 
@@ -263,12 +307,23 @@ impl CsvRecords {
         };
         self.places = Some(self.columns.iter().map(place).collect());
         self.width = names.len();
+        self.splitter.has_blanks = self.width == 1;
+    }
+
+    /// An empty line, where it is a record.
+    fn blank(&mut self) {
+        let Some(places) = &self.places else { return };
+        self.cells.weigh(1);
+        self.cells.row(|i, node| {
+            let field = places.get(i).filter(|place| **place == 0).map(|_| b"".as_slice());
+            put(node, field);
+        });
     }
 
     fn record(&mut self) {
         let Some(places) = &self.places else { return self.header() };
         let splitter = &self.splitter;
-        if splitter.is_blank() {
+        if splitter.is_blank() && self.width != 1 {
             return;
         }
         if splitter.may_hold_others() {
@@ -289,16 +344,19 @@ impl CsvRecords {
             if place == TWICE {
                 return node.put_bad();
             }
-            let field = Some(place).filter(|place| *place != NOWHERE).and_then(|place| splitter.field(place));
-            node.put(match field.map(std::str::from_utf8) {
-                Some(Ok("")) if !node.is_text() => Cell::Null,
-                Some(Ok(text)) => Cell::Text(text),
-                Some(Err(_)) => Cell::Bad,
-                // The file has no such column.
-                None => Cell::Null,
-            });
+            put(node, Some(place).filter(|place| *place != NOWHERE).and_then(|place| splitter.field(place)));
         });
     }
+}
+
+/// Puts a field; none where the file has no such column.
+fn put(node: &mut Node, field: Option<&[u8]>) {
+    node.put(match field.map(std::str::from_utf8) {
+        Some(Ok("")) if !node.is_text() => Cell::Null,
+        Some(Ok(text)) => Cell::Text(text),
+        Some(Err(_)) => Cell::Bad,
+        None => Cell::Null,
+    });
 }
 
 impl Records for CsvRecords {
@@ -321,6 +379,7 @@ impl Records for CsvRecords {
                     self.record();
                     self.splitter.clear();
                 }
+                Step::Blank => self.blank(),
                 Step::More if bytes.is_empty() => {}
                 Step::More | Step::End => return used,
             }

@@ -51,17 +51,15 @@ pub(super) async fn open(
     let mut markers = Vec::new();
     for column in &dataset.columns {
         // The log says what its files have: a column that it does not know is in none.
-        let found = conform::compare(&place.relative(&place.folder), &provider.schema(), column, false);
-        match found.and_then(|found| found.absent.into_values().next().map_or(Ok(found.lossy), Err)) {
-            Ok(lossy) => {
-                let lost = |path: &_| conform::lost(column, path).of(conform::source_column(&column.physical_name));
-                let lost = lossy.into_iter().map(|path| (lost(&path), path));
-                markers.extend(lost.map(|(marker, path)| (path, marker)));
-            }
-            Err(why) => {
-                unreadable.insert(column.name.clone(), why);
-            }
+        let found = conform::compare(&place.relative(&place.folder), &provider.schema(), column, &|_| false);
+        unreadable.extend(found.faults);
+        for (path, why) in found.absent {
+            unreadable.entry(conform::path_in(column, &path)).or_insert(why);
         }
+        let Some(part) = conform::readable(column, &unreadable) else { continue };
+        let readable = found.lossy.into_iter().filter(|path| conform::unreadable_at(&unreadable, path).is_none());
+        let lost = |path: &_| conform::lost(&part, path).of(conform::source_column(&column.physical_name));
+        markers.extend(readable.map(|path| (path.clone(), lost(&path))));
     }
     conform::some_readable(&dataset.columns, &unreadable)?;
     let pins = Arc::clone(&known.pins);

@@ -13,6 +13,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
+use super::damaged::Damaged;
 use super::pinned::broken;
 
 /// Keys stay whole: what is written in a Delta log or a cache key means the same on both sides of the fence.
@@ -70,8 +71,9 @@ fn counted(bytes: BoxStream<'static, Result<Bytes>>, key: Path, length: u64) -> 
     .boxed()
 }
 
+/// Places of products are inside: a log named the file.
 fn outside(key: &Path) -> Error {
-    Error::PermissionDenied { path: key.to_string(), source: "it is outside the domain's storage".into() }
+    Damaged::file(key, "it is outside the domain's storage").into()
 }
 
 fn read_only(key: &Path) -> Error {
@@ -188,6 +190,11 @@ mod tests {
         matches!(result, Err(Error::PermissionDenied { .. }))
     }
 
+    fn is_outside<T>(result: &Result<T>) -> bool {
+        let damaged = result.as_ref().err().and_then(|error| Damaged::find(error));
+        damaged.is_some_and(|damaged| damaged.to_string().ends_with("it is outside the domain's storage"))
+    }
+
     #[tokio::test]
     async fn reads_and_lists_inside_only_by_whole_segments() {
         let (_, fence) = fence().await;
@@ -195,13 +202,13 @@ mod tests {
         assert_eq!(fence.get_range(&"sales/t/b".into(), 0..2).await.unwrap().as_ref(), b"by");
         for key in ["sales2/c", "hr/d", "", "sale"] {
             let key = Path::from(key);
-            assert!(denied(&fence.get(&key).await), "{key}");
-            assert!(denied(&fence.head(&key).await), "{key}");
-            assert!(denied(&fence.get_range(&key, 0..1).await), "{key}");
-            assert!(denied(&fence.get_ranges(&key, &[0..1, 1..2]).await), "{key}");
-            assert!(denied(&fence.list(Some(&key)).try_collect::<Vec<_>>().await), "{key}");
-            assert!(denied(&fence.list_with_offset(None, &key).try_collect::<Vec<_>>().await), "{key}");
-            assert!(denied(&fence.list_with_delimiter(Some(&key)).await), "{key}");
+            assert!(is_outside(&fence.get(&key).await), "{key}");
+            assert!(is_outside(&fence.head(&key).await), "{key}");
+            assert!(is_outside(&fence.get_range(&key, 0..1).await), "{key}");
+            assert!(is_outside(&fence.get_ranges(&key, &[0..1, 1..2]).await), "{key}");
+            assert!(is_outside(&fence.list(Some(&key)).try_collect::<Vec<_>>().await), "{key}");
+            assert!(is_outside(&fence.list_with_offset(None, &key).try_collect::<Vec<_>>().await), "{key}");
+            assert!(is_outside(&fence.list_with_delimiter(Some(&key)).await), "{key}");
         }
         let all: Vec<_> = fence.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
         assert_eq!(all, ["sales/a", "sales/t/b"]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, ScalarValue};
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::utils::conjunction;
@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
-use super::damaged::Damaged;
+use super::damaged::{Damaged, Damages};
 use super::fit::type_name;
 use super::location::Place;
 use super::survey::Choice;
@@ -86,8 +86,7 @@ pub(super) async fn list(place: &Place, endings: &[&str], partitions: &[&Column]
 /// The store did not answer as it should, or a file of it is damaged.
 pub(super) fn unreachable(place: &Place, error: &object_store::Error) -> Diagnostic {
     if let Some(damaged) = Damaged::find(error) {
-        return Diagnostic::error(Kind::Invalid, damaged.to_string())
-            .hint("the file is cut off or damaged; write it again");
+        return damaged.diagnostic();
     }
     let at = format!("{}{}", place.placement.url, place.folder);
     let (kind, why) = match error {
@@ -190,6 +189,7 @@ pub(super) struct FileTable {
     schema: SchemaRef,
     partitions: SchemaRef,
     reader: Arc<dyn Read>,
+    damaged: Damages,
 }
 
 impl FileTable {
@@ -204,7 +204,13 @@ impl FileTable {
         let schema = Schema::new(
             columns.fields().iter().cloned().chain(partitions.iter().map(|f| Arc::new(f.clone()))).collect::<Vec<_>>(),
         );
-        Self { files: Arc::new(files), schema: Arc::new(schema), partitions: Arc::new(Schema::new(partitions)), reader }
+        let (schema, partitions) = (Arc::new(schema), Arc::new(Schema::new(partitions)));
+        Self { files: Arc::new(files), schema, partitions, reader, damaged: Damages::default() }
+    }
+
+    /// Of files of which some cannot be read.
+    pub(super) fn with_damaged(self, damaged: Damages) -> Self {
+        Self { damaged, ..self }
     }
 
     fn is_about_partitions(&self, filter: &Expr) -> bool {
@@ -276,6 +282,13 @@ impl TableProvider for FileTable {
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
         let mut files = self.chosen(state, filters)?;
         files.retain(|file| Choice::admits(state, &file.meta.location));
+        if Choice::is_noted(state) {
+            // Nothing is read; a survey reads each file for itself.
+            files.retain(|file| self.damaged.of(&file.meta.location).is_none());
+        }
+        if let Some(damaged) = files.iter().find_map(|file| self.damaged.of(&file.meta.location)) {
+            return Err(DataFusionError::External(Box::new(damaged.clone())));
+        }
         if files.is_empty() {
             let schema = match projection {
                 Some(indices) => Arc::new(self.schema.project(indices)?),

@@ -1,6 +1,7 @@
 //! A Delta table that trusts neither pushed filters nor the log's counts, and reads only the files that it read first.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, SchemaRef};
@@ -15,9 +16,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use futures::FutureExt as _;
 use object_store::path::Path;
 
 use super::damaged::{self, Damaged};
+use super::drifting::DriftingFiles;
 use super::pinned::{PinnedStore, Pins};
 use super::readers::PinnedReaders;
 use super::survey::Choice;
@@ -65,12 +68,21 @@ impl Filtered {
         }
     }
 
-    /// The reader looks at files with vectors while it plans, in a store that is not pinned.
-    fn reviewed(&self, error: DataFusionError) -> DataFusionError {
-        match damaged::missing(&error) {
-            Some(key) => DataFusionError::ObjectStore(Box::new(self.pins.lost(&key))),
-            None => error,
-        }
+    /// The table's own plan. Its reader looks at files with vectors meanwhile, in a store that is not pinned, and panics over some bytes.
+    async fn planned(
+        &self,
+        state: &dyn Session,
+        columns: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let planned = AssertUnwindSafe(self.table.scan(state, columns, filters, limit)).catch_unwind().await;
+        let planned = planned.unwrap_or_else(|_| Err(DataFusionError::External(Box::new(Damaged::panicked()))));
+        planned.map_err(|error| match (damaged::missing(&error), Damaged::met_in_log(&error)) {
+            (Some(key), _) => DataFusionError::ObjectStore(Box::new(self.pins.lost(&key))),
+            (None, Some(damaged)) => DataFusionError::External(Box::new(damaged)),
+            (None, None) => error,
+        })
     }
 
     /// The plan with readers that are pinned.
@@ -106,6 +118,10 @@ impl Filtered {
                 let readers = PinnedReaders::new(store, runtime.cache_manager.get_file_metadata_cache());
                 let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers.checking()));
                 uncounted = uncounted.with_source(Arc::new(source));
+                if let Some(table) = &config.expr_adapter_factory {
+                    let files = DriftingFiles::new(Arc::clone(table), state);
+                    uncounted = uncounted.with_expr_adapter(Some(Arc::new(files)));
+                }
             }
             Ok(Transformed::yes(DataSourceExec::from_data_source(uncounted.build())))
         };
@@ -164,12 +180,11 @@ impl TableProvider for Filtered {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, counts) = self.columns(projection);
         let skipping: Vec<Expr> = filters.iter().filter(|filter| !names_long_text(filter)).cloned().collect();
-        let mut plan =
-            self.table.scan(state, columns.as_ref(), &skipping, limit).await.map_err(|error| self.reviewed(error))?;
+        let mut plan = self.planned(state, columns.as_ref(), &skipping, limit).await?;
         if let Some(folder) = &self.vectors {
             Choice::admits(state, folder);
             let pinned = vectors::pinned_state(state, &plan, &self.pins, self.is_local).await?;
-            plan = self.table.scan(&pinned, columns.as_ref(), &skipping, limit).await?;
+            plan = self.planned(&pinned, columns.as_ref(), &skipping, limit).await?;
         }
         let plan = self.pinned(plan, state)?;
         if !counts {

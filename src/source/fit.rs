@@ -5,7 +5,7 @@
 //! microseconds (pandas and Spark write nanoseconds whatever they were given), a timestamp without a zone is read as UTC, and a
 //! contract that says only `number` or `integer` is kept by wider numbers, of which one that has no place is lost.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Fields, TimeUnit};
 
 /// How a type of a file becomes a promised one, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +91,15 @@ pub(super) fn fit(from: &DataType, to: &DataType, uuids: bool) -> Option<Fit> {
     })
 }
 
-/// Notes the fields that elements of a list lack, by their paths in names of files.
-pub(super) fn note_lacking(path: &[String], from: &DataType, to: &DataType, lacking: &mut Vec<Vec<String>>) {
+/// A field that elements of a list lack: its path in names of files, its promised type, and the fields that are there.
+pub(super) struct Lacking {
+    pub path: Vec<String>,
+    pub promised: DataType,
+    pub beside: Fields,
+}
+
+/// Notes the fields that elements of a list lack.
+pub(super) fn note_lacking(path: &[String], from: &DataType, to: &DataType, lacking: &mut Vec<Lacking>) {
     use DataType as T;
     match (from, to) {
         (T::List(a) | T::LargeList(a) | T::FixedSizeList(a, _) | T::ListView(a) | T::LargeListView(a), T::List(b)) => {
@@ -103,7 +110,7 @@ pub(super) fn note_lacking(path: &[String], from: &DataType, to: &DataType, lack
                 let path = [path, std::slice::from_ref(field.name())].concat();
                 match a.find(field.name()) {
                     Some((_, found)) => note_lacking(&path, found.data_type(), field.data_type(), lacking),
-                    None => lacking.push(path),
+                    None => lacking.push(Lacking { path, promised: field.data_type().clone(), beside: a.clone() }),
                 }
             }
         }
@@ -171,11 +178,20 @@ pub(super) fn type_name(t: &DataType) -> String {
         T::Time32(_) | T::Time64(_) => "a time of day".to_owned(),
         T::Timestamp(_, None) => "a timestamp without time zone".to_owned(),
         T::Timestamp(_, Some(zone)) => format!("a timestamp in time zone {zone}"),
-        T::List(f) | T::LargeList(f) | T::FixedSizeList(f, _) => format!("a list of ({})", type_name(f.data_type())),
+        T::List(f) | T::LargeList(f) | T::FixedSizeList(f, _) | T::ListView(f) | T::LargeListView(f) => {
+            format!("a list of ({})", type_name(f.data_type()))
+        }
         T::Struct(fields) => {
             let fields: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type()))).collect();
             format!("a struct of ({})", fields.join(", "))
         }
+        T::Map(entries, _) => match entries.data_type() {
+            T::Struct(pair) => {
+                let [key, value] = [0, 1].map(|at| pair.get(at).map_or_else(String::new, |f| type_name(f.data_type())));
+                format!("a map of ({key}) to ({value})")
+            }
+            other => type_name(other),
+        },
         T::Dictionary(_, values) => type_name(values),
         T::Null => "always NULL".to_owned(),
         other => other.to_string().to_lowercase(),

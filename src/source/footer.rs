@@ -49,6 +49,20 @@ pub(super) fn check(metadata: &ParquetMetaData, size: u64) -> Result<(), String>
     if counted == rows { Ok(()) } else { Err(format!("it counts {counted} rows, and its row groups {rows}")) }
 }
 
+/// Whether a footer is no longer than its file, by the last bytes of it: the reader of footers does not look.
+///
+/// # Errors
+/// What does not agree. Bytes that are no end of a Parquet file are left to the reader.
+pub(super) fn check_length(end: &[u8], size: u64) -> Result<(), String> {
+    let Some((rest, b"PAR1")) = end.split_last_chunk::<4>() else { return Ok(()) };
+    let Some((_, length)) = rest.split_last_chunk::<4>() else { return Ok(()) };
+    let length = u64::from(u32::from_le_bytes(*length));
+    if length.saturating_add(8) <= size {
+        return Ok(());
+    }
+    Err(format!("its footer says that it has {length} bytes, and the file has {size}"))
+}
+
 fn lies_inside(chunk: &ColumnChunkMetaData, size: u64) -> bool {
     let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset()).min(chunk.data_page_offset());
     let end = start.checked_add(chunk.compressed_size());

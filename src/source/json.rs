@@ -1,7 +1,8 @@
 //! JSON: objects on lines, one behind the other, or in an array.
 //!
 //! Numbers, booleans and strings are taken as the text that stands in the file, so that no digit is lost on the way to a decimal.
-//! A field that is absent or `null` is NULL; an object where a scalar is promised is drift. So is a value whose name stands twice in
+//! A field that is absent or `null` is NULL; an object where a scalar is promised is drift, and the text of its JSON where an object of
+//! unsaid members is. So is a value whose name stands twice in
 //! its object. A line that goes on behind its end is one value with the lines that follow.
 
 use serde::de::IgnoredAny;
@@ -9,7 +10,7 @@ use serde::de::IgnoredAny;
 use super::brackets::Brackets;
 use super::cells::{Cell, Cells, Node};
 use super::documents::{Documents, Step};
-use super::members::{Members, Said, is_constant, quoted_constants, with_one_meaning};
+use super::members::{JSON, Members, Said, is_constant, quoted_constants, with_one_meaning};
 use super::text::{RECORD_BYTES, Records};
 use crate::contract::{Column, NumberMarks};
 
@@ -264,10 +265,14 @@ fn fill(node: &mut Node, column: &Column, said: Said<'_>) {
             Ok(text) => node.put(Cell::Text(&text)),
             Err(_) => node.put_bad(),
         },
+        Some(b'{' | b'[') if column.in_json.as_ref() == Some(&JSON) => {
+            let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
+            node.put(if is_json { Cell::Text(value) } else { Cell::Bad });
+        }
         Some(b'{' | b'[') if !nested => node.put_bad(),
-        Some(b'[') => match with_one_meaning(value, &column.type_in_files()) {
-            Some(value) => node.put(Cell::Text(&value)),
-            None => node.put_bad(),
+        Some(b'[') => match with_one_meaning(value, &column.type_in_json()) {
+            (value, false) => node.put(Cell::Text(&value)),
+            (value, true) => node.put(Cell::Part(&value)),
         },
         Some(_) if nested => node.put_bad(),
         // A constant is no text, and no whole number.

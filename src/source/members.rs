@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use datafusion::arrow::datatypes::{DataType, Fields};
+use serde::de::IgnoredAny;
 
 /// What no JSON has, but many writers write for floats.
 const CONSTANTS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
@@ -48,7 +49,8 @@ impl<'a> Members<'a> {
     }
 }
 
-fn elements(array: &str) -> Vec<&str> {
+/// Those of an array that is valid JSON, but for constants.
+pub(super) fn elements(array: &str) -> Vec<&str> {
     let mut elements = Vec::new();
     let mut rest = array.get(1..).unwrap_or_default().trim_start();
     while !rest.is_empty() && !rest.starts_with(']') {
@@ -86,48 +88,60 @@ pub(super) fn quoted_constants(text: &str) -> String {
     out
 }
 
-/// A value as JSON in which a promised type finds one meaning: constants are texts where floats are promised. None where two members
-/// of a promised name, or a constant where no float is promised, leave none.
-pub(super) fn with_one_meaning<'a>(value: &'a str, to: &DataType) -> Option<Cow<'a, str>> {
+/// The type of a text that is the JSON of a value, in the types that [`with_one_meaning`] takes.
+pub(super) const JSON: DataType = DataType::LargeUtf8;
+
+/// A value as JSON in which a promised type finds one meaning: constants are texts where floats are promised, and values are texts of
+/// their JSON where [`JSON`] is. What has none is `null`: two members of a promised name, a constant where no float is promised. True
+/// where that is so of some part.
+pub(super) fn with_one_meaning<'a>(value: &'a str, to: &DataType) -> (Cow<'a, str>, bool) {
     match to {
-        DataType::List(item) if value.starts_with('[') && (has_objects(item.data_type()) || has_constants(value)) => {
+        DataType::List(item) if value.starts_with('[') && (has_parts(item.data_type()) || has_constants(value)) => {
             let elements = elements(value).into_iter().map(|element| with_one_meaning(element, item.data_type()));
-            let elements: Vec<_> = elements.collect::<Option<_>>()?;
-            let is_same = elements.iter().all(|element| matches!(element, Cow::Borrowed(_)));
-            Some(if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("[{}]", elements.join(","))) })
+            let (elements, lost): (Vec<_>, Vec<bool>) = elements.unzip();
+            let is_same = !lost.contains(&true) && elements.iter().all(|element| matches!(element, Cow::Borrowed(_)));
+            let value = if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("[{}]", elements.join(","))) };
+            (value, lost.contains(&true))
         }
         DataType::Struct(fields) if value.starts_with('{') => object(value, fields),
-        to if is_constant(value) => to.is_floating().then(|| Cow::Owned(format!("\"{value}\""))),
-        _ => Some(Cow::Borrowed(value)),
+        to if *to == JSON && value.starts_with(['{', '[']) => {
+            let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
+            if is_json { (Cow::Owned(serde_json::Value::from(value).to_string()), false) } else { (NULL, true) }
+        }
+        to if is_constant(value) && to.is_floating() => (Cow::Owned(format!("\"{value}\"")), false),
+        _ if is_constant(value) => (NULL, true),
+        _ => (Cow::Borrowed(value), false),
     }
 }
 
-fn object<'a>(value: &'a str, fields: &Fields) -> Option<Cow<'a, str>> {
+const NULL: Cow<'static, str> = Cow::Borrowed("null");
+
+fn object<'a>(value: &'a str, fields: &Fields) -> (Cow<'a, str>, bool) {
     let members = Members::of(value);
     // A reader of JSON takes no constant, not even where nobody asks for it.
-    let (mut out, mut is_same) = (Vec::new(), !has_constants(value));
+    let (mut out, mut is_same, mut is_lost) = (Vec::new(), !has_constants(value), false);
     for field in fields {
-        match members.say(field.name()) {
-            Said::Nothing => {}
-            Said::Twice => return None,
-            Said::Once(value) => {
-                let value = with_one_meaning(value, field.data_type())?;
-                is_same &= matches!(value, Cow::Borrowed(_));
-                out.push(format!("{}:{value}", serde_json::Value::from(field.name().as_str())));
-            }
-        }
+        let (value, lost) = match members.say(field.name()) {
+            Said::Nothing => continue,
+            Said::Twice => (NULL, true),
+            Said::Once(value) => with_one_meaning(value, field.data_type()),
+        };
+        is_lost |= lost;
+        is_same &= !lost && matches!(value, Cow::Borrowed(_));
+        out.push(format!("{}:{value}", serde_json::Value::from(field.name().as_str())));
     }
-    Some(if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("{{{}}}", out.join(","))) })
+    (if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("{{{}}}", out.join(","))) }, is_lost)
 }
 
 fn has_constants(value: &str) -> bool {
     CONSTANTS.iter().any(|word| value.contains(word))
 }
 
-fn has_objects(to: &DataType) -> bool {
+/// True for a type that a reader of JSON does not take in every form in which it may stand.
+fn has_parts(to: &DataType) -> bool {
     match to {
-        DataType::List(item) => has_objects(item.data_type()),
-        to => matches!(to, DataType::Struct(_)),
+        DataType::List(item) => has_parts(item.data_type()),
+        to => matches!(to, DataType::Struct(_)) || *to == JSON,
     }
 }
 
@@ -181,18 +195,21 @@ mod tests {
         let list = |item: DataType| DataType::new_list(item, true);
         let fields = [Field::new("n", DataType::Float64, true), Field::new("t", DataType::Utf8, true)];
         let objects = || list(DataType::Struct(Fields::from(fields.to_vec())));
-        for (value, to, meaning) in [
-            ("[1, NaN]", list(DataType::Float64), Some("[1,\"NaN\"]")),
-            ("[1, NaN]", list(DataType::Utf8), None),
-            ("[\"NaN\"]", list(DataType::Utf8), Some("[\"NaN\"]")),
-            ("[[-Infinity], []]", list(list(DataType::Float32)), Some("[[\"-Infinity\"],[]]")),
-            (r#"[{"n": 1, "t": "x", "u": NaN, "u": 1}]"#, objects(), Some(r#"[{"n":1,"t":"x"}]"#)),
-            (r#"[{"n": NaN, "t": "x"}]"#, objects(), Some(r#"[{"n":"NaN","t":"x"}]"#)),
-            (r#"[{"n": 1, "t": NaN}]"#, objects(), None),
-            (r#"[{"n": 1}, {"n": 1, "n": 1}]"#, objects(), None),
-            ("17", objects(), Some("17")),
+        for (value, to, meaning, lost) in [
+            ("[1, NaN]", list(DataType::Float64), "[1,\"NaN\"]", false),
+            ("[1, NaN]", list(DataType::Utf8), "[1,null]", true),
+            ("[\"NaN\"]", list(DataType::Utf8), "[\"NaN\"]", false),
+            ("[[-Infinity], []]", list(list(DataType::Float32)), "[[\"-Infinity\"],[]]", false),
+            (r#"[{"n": 1, "t": "x", "u": NaN, "u": 1}]"#, objects(), r#"[{"n":1,"t":"x"}]"#, false),
+            (r#"[{"n": NaN, "t": "x"}]"#, objects(), r#"[{"n":"NaN","t":"x"}]"#, false),
+            (r#"[{"n": 1, "t": NaN}]"#, objects(), r#"[{"n":1,"t":null}]"#, true),
+            (r#"[{"n": 1}, {"n": 1, "n": 1}]"#, objects(), r#"[{"n": 1},{"n":null}]"#, true),
+            ("17", objects(), "17", false),
+            (r#"["x", {"a": "b"}, 7, [1]]"#, list(JSON), r#"["x","{\"a\": \"b\"}",7,"[1]"]"#, false),
+            (r#"[{"a": NaN}, {}]"#, list(JSON), r#"[null,"{}"]"#, true),
         ] {
-            assert_eq!(with_one_meaning(value, &to).as_deref(), meaning, "{value} as {to}");
+            let (found, is_lost) = with_one_meaning(value, &to);
+            assert_eq!((found.as_ref(), is_lost), (meaning, lost), "{value} as {to}");
         }
     }
 }

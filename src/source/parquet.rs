@@ -1,11 +1,11 @@
 //! Parquet files, in hive folders or not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use datafusion::catalog::Session;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -21,13 +21,12 @@ use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
-use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit, Type as Physical};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
 
 use super::adapt::{Marker, TotalAdapters};
-use super::conform::{self, Conformed, FilePath, Unreadable};
-use super::decoded::{self, RowBytes};
+use super::compared::{Footer, Summary, compare};
+use super::conform::{self, Conformed};
+use super::damaged::{Damaged, Damages};
+use super::decoded;
 use super::files::{self, DataFile, FileTable, Read};
 use super::footer;
 use super::location::Place;
@@ -54,26 +53,6 @@ pub(super) struct Checked {
 }
 
 type Files = HashMap<Path, (ObjectMeta, Footer)>;
-
-/// What the footer of one file says.
-#[derive(Debug, Clone, Default)]
-struct Footer {
-    rows: u64,
-    /// How wide rows become when they are decoded.
-    widths: Arc<RowBytes>,
-    /// Columns that are not as promised.
-    faults: Unreadable,
-    /// What it lacks.
-    absent: BTreeMap<FilePath, Diagnostic>,
-    /// Columns that it lacks though the contract requires them.
-    broken: Unreadable,
-    /// Columns that only a conversion of ours makes what is promised, as the file calls them.
-    converted: BTreeSet<String>,
-    /// Texts that stand in it as bytes, as it calls them.
-    bytes: BTreeSet<String>,
-    /// Leaves of which some values may have no meaning as promised.
-    lossy: BTreeSet<ColumnPath>,
-}
 
 impl Checked {
     /// Rows of all files.
@@ -116,25 +95,32 @@ pub(super) async fn open(
     let pins = Pins::with_care(&found, careful);
     let is_local = place.placement.url.scheme() == "local";
     let store = PinnedStore::new(Arc::clone(&place.placement.store), Arc::clone(&pins), is_local);
-    let files = check(place, dataset, session, &store, &found, &checked.files).await;
-    let files = files.map_err(|why| pins.stale_or(why))?;
+    let looked = check(place, dataset, session, &store, &found, &checked.files).await;
+    let (files, damaged) = looked.map_err(|why| pins.stale_or(why))?;
+    damaged.admit(&partitions, &pins)?;
     let checked = Checked { files, pins };
     let footers: Vec<&Footer> =
         found.iter().filter_map(|file| checked.files.get(&file.meta.location)).map(|(_, footer)| footer).collect();
-    let Summary { unreadable, broken, converted, bytes, lossy, evolved } = Summary::of(&footers, dataset);
+    let Summary { unreadable, broken, mut converted, bytes, lossy, evolved } = Summary::of(&footers, dataset);
     let mut unshown = broken;
     unshown.extend(unreadable.clone());
     conform::some_readable(dataset.columns.iter().filter(|c| c.partition_key.is_none()), &unshown)?;
+    let part = |column: &Column| conform::readable(column, &unreadable);
+    // The files have members that the table has not.
+    let in_part = dataset.columns.iter().filter(|column| part(column).is_some_and(|part| part != **column));
+    converted.extend(in_part.map(|column| column.physical_name.clone()));
     // The reader would hand up bytes as text where the table says text, without a look at what they are.
     let is_text = |column: &Column| {
         let is_bytes = careful && !converted.contains(&column.physical_name) || bytes.contains(&column.physical_name);
         is_bytes && column.data_type == DataType::Utf8
     };
     let promised = |column: &Column| if is_text(column) { DataType::Binary } else { column.type_in_files() };
-    let mut fields: Vec<FieldRef> = files::file_schema(dataset, promised).fields().to_vec();
+    let in_files = |column: &Column| promised(part(column).as_ref().unwrap_or(column));
+    let mut fields: Vec<FieldRef> = files::file_schema(dataset, in_files).fields().to_vec();
     let (mut markers, mut marked) = (Vec::new(), HashMap::new());
-    let whole = dataset.columns.iter().filter(|c| c.partition_key.is_none() && !unreadable.contains_key(&c.name));
-    for column in whole {
+    for column in dataset.columns.iter().filter(|column| column.partition_key.is_none()) {
+        let Some(part) = part(column) else { continue };
+        let column = &part;
         if is_text(column) {
             let path = ColumnPath::root(column.name.clone());
             markers.push((path, conform::is_no_text(conform::source_column(&column.physical_name))));
@@ -167,14 +153,15 @@ pub(super) async fn open(
         pins: Arc::clone(&checked.pins),
         adapters,
     };
-    let table: Arc<dyn TableProvider> = Arc::new(FileTable::new(found, &columns, &partitions, Arc::new(reader)));
+    let table = FileTable::new(found, &columns, &partitions, Arc::new(reader)).with_damaged(damaged.clone());
+    let table: Arc<dyn TableProvider> = Arc::new(table);
     let conformed =
         conform::project(provider_as_source(table), &dataset.columns, markers, unreadable, conform::source_column);
     // Policies read of a required column what the files that have it hold; in the others its promise is broken.
-    Ok((Conformed { unreadable: unshown, ..conformed.map_err(|e| internal(&e))? }, checked))
+    Ok((Conformed { unreadable: unshown, damaged: damaged.first(), ..conformed.map_err(|e| internal(&e))? }, checked))
 }
 
-fn internal(error: &datafusion::error::DataFusionError) -> Diagnostic {
+fn internal(error: &DataFusionError) -> Diagnostic {
     Diagnostic::error(Kind::Internal, format!("cannot plan the read of a product: {error}"))
 }
 
@@ -185,186 +172,56 @@ async fn check(
     store: &PinnedStore,
     found: &[DataFile],
     checked: &Files,
-) -> Result<Files> {
+) -> Result<(Files, Damages)> {
     let columns: Vec<&Column> = dataset.columns.iter().filter(|c| c.partition_key.is_none()).collect();
     let cache = session.state().runtime_env().cache_manager.get_file_metadata_cache();
     let batch = BatchBytes::of(session.state().config());
     let footers = stream::iter(found.to_vec()).map(|file| {
         let (columns, cache) = (&columns, Arc::clone(&cache));
         async move {
-            if let Some(known) = checked.get(&file.meta.location).filter(|(meta, ..)| *meta == file.meta) {
-                return Ok((file.meta.location.clone(), known.clone()));
+            let key = file.meta.location.clone();
+            if let Some(known) = checked.get(&key).filter(|(meta, ..)| *meta == file.meta) {
+                return Ok((key, Ok(known.clone())));
             }
             // Cached footers are compared by size and second only; this one may be of what was here before under the same key.
-            cache.remove(&file.meta.location);
-            let name = place.relative(&file.meta.location);
+            cache.remove(&key);
+            let name = place.relative(&key);
             let footer = DFParquetMetadata::new(store, &file.meta)
                 .with_metadata_size_hint(Some(FOOTER_BYTES))
                 .with_coerce_int96(Some(TimeUnit::Microsecond))
                 .with_file_metadata_cache(Some(cache));
-            let broken = |error: &datafusion::error::DataFusionError| {
-                if is_silent(error) {
-                    return Diagnostic::error(Kind::Unavailable, format!("cannot read `{name}`: {error}"))
-                        .hint("look whether the domain's storage answers");
-                }
-                Diagnostic::error(Kind::Invalid, format!("`{name}` cannot be read as Parquet: {error}"))
-                    .hint("the file is cut off or damaged; write it again")
+            let looked = async {
+                let schema = footer.fetch_schema().await?;
+                Ok::<_, DataFusionError>((schema, footer.fetch_metadata().await?))
             };
-            let schema = footer.fetch_schema().await.map_err(|e| broken(&e))?;
-            let metadata = footer.fetch_metadata().await.map_err(|e| broken(&e))?;
-            footer::check(&metadata, file.meta.size).map_err(|why| {
-                Diagnostic::error(Kind::Invalid, format!("`{name}` cannot be read as Parquet: {why}"))
-                    .hint("its footer is damaged; write it again")
-            })?;
+            let (schema, metadata) = match looked.await {
+                Ok(footer) => footer,
+                Err(error) if is_silent(&error) => {
+                    let what = format!("cannot read `{name}`: {error}");
+                    return Err(
+                        Diagnostic::error(Kind::Unavailable, what).hint("look whether the domain's storage answers")
+                    );
+                }
+                Err(error) => return Ok((key.clone(), Err(Damaged::footer(&name, &error)))),
+            };
+            if let Err(why) = footer::check(&metadata, file.meta.size) {
+                return Ok((key, Err(Damaged::footer(&name, &why))));
+            }
             let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
             let widths = Arc::new(decoded::row_bytes(&metadata, batch));
-            let compared = compare(&name, &schema, &metadata, columns);
-            Ok((file.meta.location.clone(), (file.meta.clone(), Footer { rows, widths, ..compared })))
+            let mut footer = compare(&name, &schema, &metadata, columns);
+            (footer.rows, footer.widths) = (rows, widths);
+            Ok((key, Ok((file.meta.clone(), footer))))
         }
     });
-    footers.buffered(FETCHES).try_collect().await
-}
-
-/// What a file holds against the contract, by its schema and its statistics.
-fn compare(name: &str, schema: &Schema, metadata: &ParquetMetaData, columns: &[&Column]) -> Footer {
-    let mut compared = Footer::default();
-    for column in columns {
-        match conform::compare(name, schema, column, has_only_uuids(metadata, column)) {
-            Ok(found) => {
-                if is_text_in_bytes(schema, column) {
-                    compared.bytes.insert(column.physical_name.clone());
-                    continue;
-                }
-                compared.absent.extend(found.absent);
-                compared.broken.extend(found.broken.map(|why| (column.name.clone(), why)));
-                compared.lossy.extend(found.lossy);
-                if found.converted {
-                    compared.converted.insert(column.physical_name.clone());
-                }
-            }
-            Err(why) => {
-                compared.faults.insert(column.name.clone(), why);
-            }
+    let (mut files, mut damaged) = (Files::new(), Damages::default());
+    for (key, looked) in footers.buffered(FETCHES).try_collect::<Vec<_>>().await? {
+        match looked {
+            Ok(footer) => drop(files.insert(key, footer)),
+            Err(why) => damaged.note(key, why),
         }
     }
-    for chunk in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
-        let unit = time_unit(chunk);
-        let path = chunk.column_descr().path().parts();
-        // Milliseconds may have no microseconds; nanoseconds before 1970 are cut down, which the engine's cast does not do.
-        let (is_lossy, is_early) = match unit {
-            Some(ParquetUnit::MILLIS) => (!lies_between(chunk, -i64::MAX / 1_000, i64::MAX / 1_000), false),
-            Some(ParquetUnit::NANOS) => (false, !lies_between(chunk, 0, i64::MAX)),
-            _ => (false, false),
-        };
-        for column in columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
-            if is_lossy || is_early {
-                compared.converted.insert(column.physical_name.clone());
-            }
-            if is_lossy {
-                compared.lossy.insert(leaf_at(column, path));
-            }
-        }
-    }
-    compared
-}
-
-/// True for a column that is promised as text, and that a file holds without the annotation that it is.
-fn is_text_in_bytes(schema: &Schema, column: &Column) -> bool {
-    let found = schema.field_with_name(&column.physical_name).map(Field::data_type);
-    column.data_type == DataType::Utf8
-        && matches!(found, Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView))
-}
-
-/// The leaf of a column in which a path of a file ends.
-fn leaf_at(column: &Column, path: &[String]) -> ColumnPath {
-    let (mut leaf, mut fields) = (ColumnPath::root(column.name.clone()), &column.fields);
-    for part in path.iter().skip(1) {
-        let Some(field) = fields.iter().find(|field| field.physical_name == *part) else { break };
-        leaf = leaf.child(field.name.clone());
-        fields = &field.fields;
-    }
-    leaf
-}
-
-/// True where all that a column holds in sixteen bytes of fixed size are UUIDs.
-fn has_only_uuids(metadata: &ParquetMetaData, column: &Column) -> bool {
-    let leaves = metadata.file_metadata().schema_descr().columns().iter();
-    let mut sixteen = leaves.filter(|leaf| {
-        leaf.path().parts().first() == Some(&column.physical_name)
-            && leaf.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY
-            && leaf.type_length() == 16
-    });
-    sixteen.all(|leaf| matches!(leaf.logical_type_ref(), Some(LogicalType::Uuid | LogicalType::Decimal(_))))
-}
-
-/// The unit of a timestamp.
-fn time_unit(chunk: &ColumnChunkMetaData) -> Option<ParquetUnit> {
-    let described = chunk.column_descr();
-    match described.logical_type_ref() {
-        Some(LogicalType::Timestamp(kind)) => Some(kind.unit),
-        _ if described.converted_type() == ConvertedType::TIMESTAMP_MILLIS => Some(ParquetUnit::MILLIS),
-        _ => None,
-    }
-}
-
-/// Whether the statistics show that each value does.
-fn lies_between(chunk: &ColumnChunkMetaData, least: i64, most: i64) -> bool {
-    match chunk.statistics() {
-        Some(Statistics::Int64(known)) => match (known.min_opt(), known.max_opt()) {
-            (Some(min), Some(max)) => *min >= least && *max <= most,
-            _ => known.null_count_opt() == u64::try_from(chunk.num_values()).ok(),
-        },
-        _ => chunk.num_values() == 0,
-    }
-}
-
-/// What the footers of all files say together.
-struct Summary {
-    unreadable: Unreadable,
-    broken: Unreadable,
-    converted: BTreeSet<String>,
-    bytes: BTreeSet<String>,
-    lossy: BTreeSet<ColumnPath>,
-    /// Some file lacks a column that others have.
-    evolved: bool,
-}
-
-impl Summary {
-    fn of(footers: &[&Footer], dataset: &Dataset) -> Self {
-        let mut summary = Self {
-            unreadable: Unreadable::new(),
-            broken: Unreadable::new(),
-            converted: BTreeSet::new(),
-            bytes: BTreeSet::new(),
-            lossy: BTreeSet::new(),
-            evolved: footers.iter().any(|footer| !footer.absent.is_empty()),
-        };
-        for footer in footers {
-            summary.converted.extend(footer.converted.iter().cloned());
-            summary.bytes.extend(footer.bytes.iter().cloned());
-            summary.lossy.extend(footer.lossy.iter().cloned());
-            let gathered = [(&mut summary.unreadable, &footer.faults), (&mut summary.broken, &footer.broken)];
-            for (all, of_file) in gathered {
-                for (name, why) in of_file {
-                    all.entry(name.clone()).or_insert_with(|| why.clone());
-                }
-            }
-        }
-        for column in dataset.columns.iter().filter(|column| summary.bytes.contains(&column.physical_name)) {
-            if summary.converted.contains(&column.physical_name) {
-                let what = format!("column `{}` is a UUID in one file and bytes in another", column.physical_name);
-                let why = Diagnostic::error(Kind::Invalid, what).hint("write the files again with one type");
-                summary.unreadable.entry(column.name.clone()).or_insert(why);
-            }
-        }
-        let absent: Vec<_> = footers.iter().map(|footer| &footer.absent).collect();
-        for (path, why) in conform::nowhere(&absent) {
-            for column in dataset.columns.iter().filter(|column| path.first() == Some(&column.physical_name)) {
-                summary.unreadable.entry(column.name.clone()).or_insert_with(|| why.clone());
-            }
-        }
-        summary
-    }
+    Ok((files, damaged))
 }
 
 #[derive(Debug)]

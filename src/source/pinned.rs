@@ -23,6 +23,7 @@ use object_store::{
 
 use super::damaged::Damaged;
 use super::files::DataFile;
+use super::footer;
 use crate::diagnostic::{Diagnostic, Kind};
 
 /// Bytes of a local file that are read before a look tells whether they can be used.
@@ -320,6 +321,12 @@ impl fmt::Display for PinnedStore {
     }
 }
 
+/// Looks at the length of a footer, where the bytes are the end of a file. Texts are read whole, so that no end of a text comes here.
+fn check_end(key: &Path, range: &Range<u64>, bytes: &Bytes, size: u64) -> Result<()> {
+    let checked = if range.end == size { footer::check_length(bytes, size) } else { Ok(()) };
+    checked.map_err(|why| Damaged::file(key, &why).into())
+}
+
 fn unused<T>() -> Result<T> {
     Err(Error::NotImplemented { operation: "only reads".to_owned(), implementer: "pinned".to_owned() })
 }
@@ -328,24 +335,39 @@ fn unused<T>() -> Result<T> {
 #[deny(clippy::missing_trait_methods)]
 impl ObjectStore for PinnedStore {
     async fn get_opts(&self, key: &Path, options: GetOptions) -> Result<GetResult> {
-        let head = options.head;
-        let found = self.fetch(key, options).await?;
-        if head || !self.is_local {
+        let (head, is_part) = (options.head, options.range.is_some());
+        let mut found = self.fetch(key, options).await?;
+        if head {
             return Ok(found);
         }
-        let payload = GetResultPayload::Stream(self.local_stream(key, found.range.clone()));
-        Ok(GetResult { payload, ..found })
+        if self.is_local {
+            found.payload = GetResultPayload::Stream(self.local_stream(key, found.range.clone()));
+        }
+        if !is_part || found.range.end != found.meta.size {
+            return Ok(found);
+        }
+        let (range, meta, attributes) = (found.range.clone(), found.meta.clone(), found.attributes.clone());
+        let bytes = found.bytes().await?;
+        check_end(key, &range, &bytes, meta.size)?;
+        let payload = GetResultPayload::Stream(stream::once(std::future::ready(Ok(bytes))).boxed());
+        Ok(GetResult { payload, meta, range, attributes })
     }
 
     async fn get_ranges(&self, key: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        if self.is_local {
-            return self.get_local(key, ranges).await;
-        }
         let read = |range: Range<u64>| async {
             let range = Some(GetRange::Bounded(range));
             self.fetch(key, GetOptions { range, ..GetOptions::default() }).await?.bytes().await
         };
-        coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await
+        let found = if self.is_local {
+            self.get_local(key, ranges).await?
+        } else {
+            coalesce_ranges(ranges, read, OBJECT_STORE_COALESCE_DEFAULT).await?
+        };
+        let size = self.pins.lock().get(key).map_or(u64::MAX, |pin| pin.size);
+        for (range, bytes) in ranges.iter().zip(&found) {
+            check_end(key, range, bytes, size)?;
+        }
+        Ok(found)
     }
 
     fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 
+use super::conform::{Unreadable, unreadable_at};
 use super::damaged::Damaged;
 use super::pinned::Pins;
 use super::sources::State;
@@ -14,7 +15,7 @@ use super::sources::State;
 use crate::diagnostic::{Diagnostic, Result};
 use crate::engine::PrivateSession;
 use crate::mesh::TableEntry;
-use crate::name::{ColumnName, ColumnPath};
+use crate::name::ColumnPath;
 
 /// Opens datasets; the gateway's is `Sources`, tests may hand in another.
 #[async_trait::async_trait]
@@ -35,7 +36,8 @@ pub struct RawTable {
     plan: LogicalPlan,
     session: Arc<PrivateSession>,
     drift: BTreeMap<ColumnPath, String>,
-    unreadable: BTreeMap<ColumnName, Diagnostic>,
+    unreadable: Unreadable,
+    damaged: Option<Diagnostic>,
     watch: Watch,
 }
 
@@ -83,13 +85,23 @@ impl RawTable {
     /// `drift` names, for every leaf column whose values may fail to convert, the boolean output column that is TRUE in rows where
     /// a value was there and could not be converted (the cell itself is then NULL).
     pub fn new(plan: LogicalPlan, session: Arc<PrivateSession>, drift: BTreeMap<ColumnPath, String>) -> Self {
-        Self { plan, session, drift, unreadable: BTreeMap::new(), watch: Watch::default() }
+        Self { plan, session, drift, unreadable: BTreeMap::new(), damaged: None, watch: Watch::default() }
     }
 
     /// Columns that the files do not hold as promised, and why. They are NULL, and their markers TRUE.
     #[must_use]
-    pub fn with_unreadable(self, unreadable: BTreeMap<ColumnName, Diagnostic>) -> Self {
+    pub(super) fn with_unreadable(self, unreadable: Unreadable) -> Self {
         Self { unreadable, ..self }
+    }
+
+    /// Opened without a file that is damaged.
+    #[must_use]
+    pub(super) fn with_damaged(self, damaged: Option<Diagnostic>) -> Self {
+        Self { damaged, ..self }
+    }
+
+    pub(super) fn damaged(&self) -> Option<&Diagnostic> {
+        self.damaged.as_ref()
     }
 
     #[must_use]
@@ -97,12 +109,12 @@ impl RawTable {
         Self { watch, ..self }
     }
 
-    /// Why a column cannot be shown to anybody. A statement that does not read it is answered.
-    pub fn unreadable(&self, column: &str) -> Option<&Diagnostic> {
-        self.unreadable.iter().find(|(name, _)| name.as_str() == column).map(|(_, why)| why)
+    /// Why a column, or a member of a struct, cannot be shown to anybody. A statement that does not read it is answered.
+    pub fn unreadable(&self, path: &ColumnPath) -> Option<&Diagnostic> {
+        unreadable_at(&self.unreadable, path)
     }
 
-    pub(super) fn all_unreadable(&self) -> &BTreeMap<ColumnName, Diagnostic> {
+    pub(super) fn all_unreadable(&self) -> &Unreadable {
         &self.unreadable
     }
 

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use object_store::ObjectMeta;
 use tokio::sync::{OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use super::conform::Conformed;
+use super::damaged::Damaged;
 use super::location::Place;
 use super::store::{Placement, Stores};
 use super::text::{self, TextFormat};
@@ -34,6 +37,8 @@ pub enum State {
     Verified,
     /// Statements that read one of the columns fail; the others are answered.
     Partial { why: Diagnostic },
+    /// Statements that read a damaged file fail; the others are answered.
+    Damaged { why: Diagnostic },
     /// Not served until the next look finds it in order.
     Out { why: Diagnostic },
 }
@@ -87,7 +92,7 @@ impl Looked {
     /// Whether it is too old to be answered again without asking the store.
     fn is_stale(&self, refresh: Duration) -> bool {
         let fresh = match &self.outcome {
-            Ok(raw) if raw.first_unreadable().is_none() => refresh,
+            Ok(raw) if raw.first_unreadable().is_none() && raw.damaged().is_none() => refresh,
             // The file that was there then is gone: what is there now may be in order.
             Err(why) if why.kind == Kind::Stale => Duration::ZERO,
             Ok(_) | Err(_) => refresh.min(REPEAT_FAILURE),
@@ -220,7 +225,11 @@ impl Sources {
                 Err(why) => Looked { at: Instant::now(), outcome: Err(why), place: None, memory: Memory::Nothing },
             };
             let state = match &looked.outcome {
-                Ok(raw) => raw.first_unreadable().map_or(State::Verified, |why| State::Partial { why: why.clone() }),
+                Ok(raw) => match (raw.first_unreadable(), raw.damaged()) {
+                    (Some(why), _) => State::Partial { why: why.clone() },
+                    (None, Some(why)) => State::Damaged { why: why.clone() },
+                    (None, None) => State::Verified,
+                },
                 Err(why) => State::Out { why: why.clone() },
             };
             *held.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
@@ -273,7 +282,13 @@ impl Looker {
         Ok(session)
     }
 
+    /// A reader that panics over damaged bytes ends this look, and no other.
     async fn look(&self, entry: &TableEntry, memory: Memory) -> Result<(Arc<RawTable>, Place, Memory)> {
+        let looked = AssertUnwindSafe(Box::pin(self.look_at(entry, memory))).catch_unwind().await;
+        looked.unwrap_or_else(|_| Err(Damaged::panicked().diagnostic()))
+    }
+
+    async fn look_at(&self, entry: &TableEntry, memory: Memory) -> Result<(Arc<RawTable>, Place, Memory)> {
         let contract = &entry.product.contract;
         let dataset = &*entry.dataset().served();
         let place = Place::resolve(&self.stores, entry)?;
@@ -302,7 +317,8 @@ impl Looker {
 }
 
 fn raw(conformed: Conformed, session: Arc<PrivateSession>) -> RawTable {
-    RawTable::new(conformed.plan, session, conformed.drift).with_unreadable(conformed.unreadable)
+    let raw = RawTable::new(conformed.plan, session, conformed.drift);
+    raw.with_unreadable(conformed.unreadable).with_damaged(conformed.damaged)
 }
 
 fn text_format(entry: &TableEntry) -> Option<TextFormat> {

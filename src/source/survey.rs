@@ -16,13 +16,14 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties as _};
 use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 
+use super::damaged::reason;
 use super::pinned::Replaced;
 use super::watched::is_silent;
 use super::{Open, RawTable, Sources};
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::mesh::TableEntry;
-use crate::name::{ColumnName, ColumnPath};
+use crate::name::ColumnPath;
 
 /// How often a dataset is opened whose files are replaced while they are read.
 const ATTEMPTS: usize = 3;
@@ -31,8 +32,8 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub struct Survey {
     pub files: Vec<SurveyedFile>,
-    /// Columns that no statement may read, by the first file that is not as promised.
-    pub unreadable: BTreeMap<ColumnName, Diagnostic>,
+    /// Columns and members of structs that no statement may read, by the first file that is not as promised.
+    pub unreadable: BTreeMap<ColumnPath, Diagnostic>,
 }
 
 /// What was found in one file.
@@ -40,7 +41,7 @@ pub struct Survey {
 pub struct SurveyedFile {
     /// Relative to the domain's storage.
     pub file: String,
-    /// Up to the fault, if there is one.
+    /// Those that were read before the fault, if there is one: batches that are whole, and so at least as many as stand before it.
     pub rows: u64,
     /// Values that have no meaning as promised.
     pub broken: BTreeMap<ColumnPath, Rows>,
@@ -67,6 +68,11 @@ pub(super) enum Choice {
 }
 
 impl Choice {
+    /// True for a plan that is made for the names of its files alone.
+    pub(super) fn is_noted(state: &dyn Session) -> bool {
+        state.config().get_extension::<Self>().is_some_and(|choice| matches!(*choice, Self::Noted(_)))
+    }
+
     /// True for a file that the plan of `state` reads.
     pub(super) fn admits(state: &dyn Session, key: &Path) -> bool {
         let Some(choice) = state.config().get_extension::<Self>() else { return true };
@@ -98,7 +104,7 @@ impl Sources {
                     return Err(Diagnostic::error(Kind::Unavailable, what).hint("check again when it does"));
                 }
                 Err(error) if left > 0 && is_replaced(&error) => {}
-                Err(error) => return Err(Diagnostic::error(Kind::Invalid, error.to_string())),
+                Err(error) => return Err(Diagnostic::error(Kind::Invalid, reason(&error))),
             }
         }
     }
@@ -127,7 +133,7 @@ impl Sources {
                 if is_silent(&error) || !last && is_replaced(&error) {
                     return Err(error);
                 }
-                found.fault = Some(Diagnostic::error(Kind::Broken, error.to_string()));
+                found.fault = Some(Diagnostic::error(Kind::Broken, reason(&error)));
             }
             files.push(found);
         }
@@ -160,16 +166,16 @@ impl SurveyedFile {
             let marker = raw.drift_marker(path).and_then(|name| batch.column_by_name(name));
             marker.and_then(|marker| marker.as_boolean_opt())
         };
-        let readable = columns.iter().filter(|column| raw.unreadable(column.name.as_str()).is_none());
-        for column in readable {
-            for (path, _) in column.leaves() {
+        for column in columns {
+            for (path, _) in column.leaves().into_iter().filter(|(path, _)| raw.unreadable(path).is_none()) {
                 if let Some(broken) = marker(&path) {
                     note(&mut self.broken, path, broken, self.rows);
                 }
             }
             let root = ColumnPath::root(column.name.clone());
             let values: Option<&ArrayRef> = batch.column_by_name(column.name.as_str());
-            if let Some(values) = values.filter(|_| column.required && column.fields.is_empty()) {
+            let is_counted = column.required && column.fields.is_empty() && raw.unreadable(&root).is_none();
+            if let Some(values) = values.filter(|_| is_counted) {
                 let missing = is_null(values.as_ref())?;
                 let missing = match marker(&root) {
                     Some(broken) => and_not(&missing, broken)?,

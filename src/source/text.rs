@@ -30,7 +30,7 @@ use url::Url;
 use super::cells::Cells;
 use super::characters;
 use super::conform::{self, Conformed, Unreadable};
-use super::damaged::Damaged;
+use super::damaged::{Damaged, Damages};
 use super::delimited::{self, CsvRecords};
 use super::files::{self, DataFile, FileTable, Read};
 use super::fit::type_name;
@@ -94,12 +94,15 @@ pub(super) async fn open(
     let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
     let found = files::list(place, &endings, &partitions).await?;
     let pins = Pins::of(&found);
+    let mut damaged = Damages::default();
     let (headers, unreadable, nowhere) = match format {
         TextFormat::Csv => {
             let store = pinned(Arc::clone(&place.placement.store), &pins, &place.placement.url);
             let headers = if layout.header {
-                let headers = headers(place, store, &found, layout, &known.headers).await;
-                headers.map_err(|why| pins.stale_or(why))?
+                let headers = headers(place, store, &found, layout, &known.headers, &mut damaged).await;
+                let headers = headers.map_err(|why| pins.stale_or(why))?;
+                damaged.admit(&partitions, &pins)?;
+                headers
             } else {
                 let names: Vec<String> = columns.iter().map(|column| column.physical_name.clone()).collect();
                 let names = Arc::new(names);
@@ -108,8 +111,9 @@ pub(super) async fn open(
             };
             let (mut unreadable, mut nowhere) = absent(place, &columns, &found, &headers);
             for column in columns.iter().filter(|column| column.data_type.is_nested()) {
-                unreadable.insert(column.name.clone(), unheld(column));
-                nowhere.insert(column.name.clone(), unheld(column));
+                let path = ColumnPath::root(column.name.clone());
+                unreadable.insert(path.clone(), unheld(column));
+                nowhere.insert(path, unheld(column));
             }
             (headers, unreadable, nowhere)
         }
@@ -136,15 +140,15 @@ pub(super) async fn open(
     let partition_fields = files::partition_fields(&partitions);
     let reader =
         Reader { url, shape, schema: Arc::clone(&schema), partitions: partition_fields, pins: Arc::clone(&pins) };
-    let table = Arc::new(FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader)));
-    let held =
-        leaves.into_iter().zip(&markers).filter(|(path, _)| !path.segments().iter().any(|s| nowhere.contains_key(s)));
+    let table = FileTable::new(found.clone(), &schema, &partitions, Arc::new(reader));
+    let table = Arc::new(table.with_damaged(damaged.clone()));
+    let held = leaves.into_iter().zip(&markers).filter(|(path, _)| conform::unreadable_at(&nowhere, path).is_none());
     let markers = held.map(|(path, name)| (path, conform::source_column(name))).collect();
     let source = provider_as_source(table);
     // Policies read of a column what the files that have it hold.
     let conformed = conform::project(source, &dataset.columns, markers, nowhere, conform::source_column)
         .map_err(|e| internal(&e))?;
-    Ok((Conformed { unreadable, ..conformed }, Known { headers, files: found, pins }))
+    Ok((Conformed { unreadable, damaged: damaged.first(), ..conformed }, Known { headers, files: found, pins }))
 }
 
 fn unheld(column: &Column) -> Diagnostic {
@@ -174,19 +178,31 @@ async fn headers(
     found: &[DataFile],
     layout: &TextLayout,
     known: &Headers,
+    damaged: &mut Damages,
 ) -> Result<Headers> {
     let store = &store;
-    let headers = stream::iter(found.to_vec()).map(|file| async move {
+    let looks = stream::iter(found.to_vec()).map(|file| async move {
         let key = &file.meta.location;
         if let Some(header) = known.get(key).filter(|(meta, _)| *meta == file.meta) {
-            return Ok((key.clone(), header.clone()));
+            return Ok((key.clone(), Ok(header.clone())));
         }
         let text = text_of(Arc::clone(store), key.clone(), layout);
-        let names =
-            delimited::header(text, key, layout.delimiter).await.map_err(|error| files::unreachable(place, &error))?;
-        Ok((key.clone(), (file.meta.clone(), Arc::new(names))))
+        match delimited::header(text, key, layout.delimiter).await {
+            Ok(names) => Ok((key.clone(), Ok((file.meta.clone(), Arc::new(names))))),
+            Err(error) => match Damaged::find(&error) {
+                Some(damaged) => Ok((key.clone(), Err(damaged.clone()))),
+                None => Err(files::unreachable(place, &error)),
+            },
+        }
     });
-    headers.buffered(8).try_collect().await
+    let mut headers = Headers::new();
+    for (key, looked) in looks.buffered(8).try_collect::<Vec<_>>().await? {
+        match looked {
+            Ok(header) => drop(headers.insert(key, header)),
+            Err(why) => damaged.note(key, why),
+        }
+    }
+    Ok(headers)
 }
 
 /// Columns that are not shown because some file lacks them or has them twice, by the first of the files: required ones, and those that no file has. The
@@ -199,12 +215,13 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
         let mut lacks = BTreeMap::new();
         for column in columns {
             let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
+            let path = ColumnPath::root(column.name.clone());
             if names.iter().filter(|name| *name == &column.physical_name).count() > 1 {
-                required.entry(column.name.clone()).or_insert_with(|| twice(&name, column));
+                required.entry(path).or_insert_with(|| twice(&name, column));
             }
-            let compared = conform::compare(&name, &found, &text, false).unwrap_or_default();
-            if let Some(why) = compared.broken {
-                required.entry(column.name.clone()).or_insert(why);
+            let compared = conform::compare(&name, &found, &text, &|_| false);
+            for (path, why) in compared.broken {
+                required.entry(path).or_insert(why);
             }
             lacks.extend(compared.absent);
         }
@@ -213,7 +230,7 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
     let nowhere = conform::nowhere(&lacking.iter().collect::<Vec<_>>());
     let nowhere = columns.iter().filter_map(|column| {
         let why = nowhere.iter().find(|(path, _)| path.first() == Some(&column.physical_name))?.1;
-        Some((column.name.clone(), (*why).clone()))
+        Some((ColumnPath::root(column.name.clone()), (*why).clone()))
     });
     let nowhere: Unreadable = nowhere.collect();
     required.extend(nowhere.clone());

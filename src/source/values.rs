@@ -6,18 +6,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Date32Array, Int64Array, StringArray, new_null_array};
-use datafusion::arrow::compute::{CastOptions, cast_with_options, concat};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::json::ReaderBuilder;
 
 use crate::contract::{NumberMarks, TimeFormat};
 
 /// Marks between groups of digits that are never a decimal mark.
 const GROUPS: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\''];
 
-/// Text → values; NULL where the text is not a value of the type. Never an error for any text. `written` says how dates and times are.
+/// Text → values of a scalar type; NULL where the text is not a value of the type. Never an error for any text. `written` says how dates and times are.
 pub(super) fn read(
     texts: &StringArray,
     to: &DataType,
@@ -32,7 +31,6 @@ pub(super) fn read(
     };
     let normal = match to {
         DataType::Utf8 => return Ok(Arc::new(texts.clone())),
-        DataType::List(_) | DataType::Struct(_) => return nested(texts, to),
         DataType::Decimal128(_, scale) => by(&|text| decimal(&number(text, marks)?, *scale)),
         to if to.is_integer() => by(&|text| {
             let whole = decimal(&number(text, marks)?, 0)?;
@@ -169,40 +167,9 @@ pub fn with_seconds(text: &str) -> String {
     }
 }
 
-/// JSON text → lists and structs inside lists: all rows at once, and one by one where a row spoils it.
-fn nested(texts: &StringArray, to: &DataType) -> Result<ArrayRef, ArrowError> {
-    if let Some(values) = parse(texts.iter(), to) {
-        return Ok(values);
-    }
-    let rows: Vec<ArrayRef> =
-        texts.iter().map(|text| parse([text].into_iter(), to).unwrap_or_else(|| new_null_array(to, 1))).collect();
-    let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
-    if rows.is_empty() {
-        return Ok(new_null_array(to, 0));
-    }
-    concat(&rows)
-}
-
-fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {
-    let rows = texts.len();
-    if rows == 0 {
-        return Some(new_null_array(to, 0));
-    }
-    let schema = Arc::new(Schema::new(vec![Field::new("v", to.clone(), true)]));
-    let reader = ReaderBuilder::new(schema).with_coerce_primitive(true).with_batch_size(rows);
-    let mut decoder = reader.build_decoder().ok()?;
-    for text in texts {
-        let line = format!("{{\"v\":{}}}\n", text.unwrap_or("null"));
-        if decoder.decode(line.as_bytes()).ok()? != line.len() {
-            return None;
-        }
-    }
-    let batch = decoder.flush().ok()??;
-    (batch.num_rows() == rows).then(|| batch.columns().first().cloned()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::Array as _;
     use datafusion::arrow::datatypes::TimeUnit;
     use datafusion::arrow::util::display::array_value_to_string;
 

@@ -32,6 +32,7 @@ use object_store::{
 };
 use parquet::file::metadata::ParquetMetaData;
 
+use super::damaged::Damaged;
 use super::footer;
 use super::pinned::{PinnedStore, Pins, broken};
 use super::readers::PinnedReaders;
@@ -109,7 +110,7 @@ impl ObjectStore for CheckedStore {
             return Err(broken(key, "no scan has asked for it"));
         };
         for (range, bytes) in ranges.iter().zip(&found) {
-            footer::check_pages(footer, range, bytes).map_err(|why| broken(key, &why))?;
+            footer::check_pages(footer, range, bytes).map_err(|why| Damaged::file(key, &why))?;
         }
         Ok(found)
     }

@@ -130,15 +130,47 @@ fn files_that_are_gone_swapped_or_cut_are_told() {
     assert_eq!(code, 1, "{text}");
     for (product, line) in products.into_iter().zip([
         "`sales.gone` cannot be opened (unavailable): there is no `.csv` or",
-        "`sales.swapped` cannot be opened (invalid): `swapped/2.parquet` cannot be read as Parquet",
-        "`sales.cut` cannot be opened (invalid): `cut/1.parquet` cannot be read as Parquet",
-        "`lost/part-0.parquet` of `sales.lost` cannot be read behind 0 rows",
+        "`sales.swapped` cannot be opened (invalid): `swapped/2.parquet` cannot be read: it is no whole Parquet file",
+        "`sales.cut` cannot be opened (invalid): `cut/1.parquet` cannot be read: it is no whole Parquet file",
+        "`lost/part-0.parquet` of `sales.lost` cannot be read: the log of its table names it, and it is not there",
         "`sales.packed` cannot be opened (",
         "column `amount` of `sales.named` cannot be read: `named/1.csv` has no column `amount`",
     ]) {
         assert!(text.contains(&format!("sales/{product}.odcs.yaml:1:1: error: {line}")), "{line}\n{text}");
     }
+    for words in ["External", "Parquet error", "Arrow error", "EOF"] {
+        assert!(!text.contains(words), "words of libraries: {text}");
+    }
     assert!(text.contains("sales.gone: csv, not opened") && text.contains("sales.named: csv, 1 file, 1 row"), "{text}");
+}
+
+/// Each damaged file is named, and what was counted in a file with a fault is no more than a part.
+#[test]
+fn each_damaged_file_is_named() {
+    let lines: Vec<String> = (0..20_000).map(|i| format!("{i},{}", if i == 7 { "word" } else { "1" })).collect();
+    let many = format!("id,amount\n{}\n\"never closed\n", lines.join("\n"));
+    let folder = folder(&[
+        ("flat", "parquet", "", &[("/1.parquet", WHOLE), ("/2.parquet", WHOLE), ("/3.parquet", WHOLE)]),
+        ("open", "csv", "", &[("/1.csv", &many), ("/2.csv", "id,amount\n1,1\n")]),
+    ]);
+    let data = folder.path().join("data/sales");
+    for damaged in ["flat/1.parquet", "flat/3.parquet"] {
+        std::fs::write(data.join(damaged), "no Parquet at all").unwrap();
+    }
+    let (code, text) = check(&folder, &[]);
+    assert_eq!(code, 1, "{text}");
+    for line in [
+        "`sales.flat` cannot be opened (invalid): `flat/1.parquet` cannot be read: it is no whole Parquet file",
+        "  hint: `flat/3.parquet` cannot be read: it is no whole Parquet file",
+        "`open/1.csv` of `sales.open` cannot be read to its end (at least 16384 rows are whole): a quote of the record",
+        "error: at least 1 value of `amount` in `sales.open` is not what the contract promises: `open/1.csv`, in record 8",
+        "sales.open: csv, 2 files, at least 16385 rows",
+        "  open/1.csv: at least 16384 rows",
+        "  open/2.csv: 1 row",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("flat/2.parquet"), "{text}");
 }
 
 #[test]

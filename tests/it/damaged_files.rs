@@ -126,6 +126,118 @@ async fn parquet_with_damaged_pages_is_broken() {
     is_broken("a file of another size", &over("t", "delta", &files).await).await;
 }
 
+/// A log of one file with a deletion vector.
+fn with_vector(log: &str, vector: &str) -> String {
+    log.replace(r#"["timestampNtz"]"#, r#"["timestampNtz","deletionVectors"]"#)
+        .replace(r#""dataChange":true"#, &format!(r#""dataChange":true,"deletionVector":{vector}"#))
+}
+
+/// Whatever the bytes are, and wherever they are damaged, readers are told the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_of_any_kind_is_told_alike() {
+    let batch = rows("order_id:i64,region:utf8,amount:i64\n1,EU,10\n2,EU,20\n3,US,30\n4,US,40\n");
+    let whole = parquet(&batch);
+    let end = whole.len() - 8;
+    let with_length = |length: u32| [&whole[..end], &length.to_le_bytes()[..], b"PAR1"].concat();
+    let footer =
+        whole.len() - 8 - usize::try_from(u32::from_le_bytes(whole[end..end + 4].try_into().unwrap())).unwrap();
+    let filled = |range: std::ops::Range<usize>| {
+        let mut bytes = whole.clone();
+        bytes[range].fill(0xff);
+        bytes
+    };
+    let files: Vec<(&str, Vec<u8>)> = vec![
+        ("a footer of 2 GiB", with_length(i32::MAX.cast_unsigned())),
+        ("a footer of 4 GiB", with_length(u32::MAX)),
+        ("a footer of no bytes", with_length(0)),
+        ("a footer beyond the file", with_length(u32::try_from(whole.len()).unwrap())),
+        ("a footer of one value", filled(footer..end)),
+        ("another mark at the end", filled(end + 4..end + 8)),
+        ("one byte", vec![0]),
+        ("eight bytes", vec![7; 8]),
+        ("no bytes", Vec::new()),
+        ("one half", whole[..whole.len() / 2].to_vec()),
+        ("text", b"order_id,region,amount\n1,EU,10\n".to_vec()),
+    ];
+    let log_key = "t/_delta_log/00000000000000000000.json";
+    let log_of = |path: &str, size: usize| delta_log(&batch.schema(), &[(path.to_owned(), size)]);
+    let mut worlds: Vec<(String, Mesh)> = Vec::new();
+    for (what, bytes) in &files {
+        let mesh = over("orders.parquet", "parquet", &[("orders.parquet", bytes)]).await;
+        worlds.push((format!("Parquet: {what}"), mesh));
+        let log = log_of("part-0.parquet", bytes.len());
+        let mesh = over("t", "delta", &[(log_key, log.as_bytes()), ("t/part-0.parquet", bytes)]).await;
+        worlds.push((format!("Delta: {what}"), mesh));
+    }
+    for path in
+        ["file:///data/part-0.parquet", "s3://elsewhere/part-0.parquet", "../../part-0.parquet", "/part-0.parquet"]
+    {
+        let log = log_of(path, whole.len());
+        let mesh = over("t", "delta", &[(log_key, log.as_bytes()), ("t/part-0.parquet", &whole)]).await;
+        worlds.push((format!("a log that names {path}"), mesh));
+    }
+    let log = log_of("part-0.parquet", whole.len());
+    let path =
+        r#"{"storageType":"u","pathOrInlineDv":"ab^-aqEH.-t@S}K{vb[*k^","offset":1,"sizeInBytes":34,"cardinality":1}"#;
+    let place = "t/abdeletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
+    for (what, vector, file) in [
+        ("an absent vector", path, None),
+        ("a vector of one byte", path, Some(vec![1])),
+        ("a vector of other bytes", path, Some(vec![9; 64])),
+        ("no vector at all", r#"{"storageType":"i","pathOrInlineDv":"","sizeInBytes":0,"cardinality":1}"#, None),
+        (
+            "a vector of no digits",
+            r#"{"storageType":"i","pathOrInlineDv":"~~~~~","sizeInBytes":4,"cardinality":1}"#,
+            None,
+        ),
+        (
+            "a vector without its mark",
+            r#"{"storageType":"i","pathOrInlineDv":"0000000000","sizeInBytes":8,"cardinality":1}"#,
+            None,
+        ),
+        (
+            "a vector elsewhere",
+            r#"{"storageType":"p","pathOrInlineDv":"file:///x.bin","offset":1,"sizeInBytes":34,"cardinality":1}"#,
+            None,
+        ),
+        (
+            "a vector of an unknown kind",
+            r#"{"storageType":"x","pathOrInlineDv":"y","sizeInBytes":34,"cardinality":1}"#,
+            None,
+        ),
+    ] {
+        let log = with_vector(&log, vector);
+        let mut files = vec![(log_key, log.as_bytes()), ("t/part-0.parquet", &whole[..])];
+        files.extend(file.as_ref().map(|bytes| (place, &bytes[..])));
+        worlds.push((what.to_owned(), over("t", "delta", &files).await));
+    }
+    for (what, log) in [
+        ("a log that is no JSON", "{".to_owned()),
+        (
+            "a log without a schema",
+            log.lines().filter(|line| !line.contains("metaData")).collect::<Vec<_>>().join("\n"),
+        ),
+        (
+            "a log without a protocol",
+            log.lines().filter(|line| !line.contains("protocol")).collect::<Vec<_>>().join("\n"),
+        ),
+        ("an empty log", String::new()),
+    ] {
+        let mesh = over("t", "delta", &[(log_key, log.as_bytes()), ("t/part-0.parquet", &whole)]).await;
+        worlds.push((what.to_owned(), mesh));
+    }
+    let mut others = Vec::new();
+    for (what, mesh) in &worlds {
+        for sql in [SQL, "SELECT count(*) AS n FROM sales.orders WHERE amount > 0"] {
+            let answer = mesh.answer("ana", sql).await;
+            if !(answer.starts_with(TOLD) && answer.ends_with(OWNER)) {
+                others.push(format!("{what}: {answer}"));
+            }
+        }
+    }
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
 /// Files that differ only in what `ana` may not see, broken in one of them: she gets the same answers, and no error.
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_texts_of_hidden_rows_say_nothing() {

@@ -40,6 +40,7 @@ mod intervals;
 mod kept;
 mod leaks;
 mod meaning;
+mod member_drift;
 mod members;
 mod memory;
 mod mutants;

@@ -92,8 +92,13 @@ fn told(entry: &TableEntry, outcome: &Result<Survey>) -> Vec<Diagnostic> {
     }
     for file in &survey.files {
         if let Some(why) = &file.fault {
-            let what =
-                format!("`{}` of `{table}` cannot be read behind {}: {}", file.file, rows(file.rows), why.message);
+            // Rows are read in batches: some of the batch that the fault is in may be whole too.
+            let whole = if file.rows > 0 {
+                format!(" to its end ({} are whole)", at_least(false, rows(file.rows)))
+            } else {
+                String::new()
+            };
+            let what = format!("`{}` of `{table}` cannot be read{whole}: {}", file.file, why.message);
             findings.push(
                 Diagnostic::error(Kind::Broken, what).hint("the file is gone, cut off or damaged; write it again"),
             );
@@ -124,8 +129,8 @@ fn told(entry: &TableEntry, outcome: &Result<Survey>) -> Vec<Diagnostic> {
     findings.into_iter().map(|finding| finding.at(place.clone())).collect()
 }
 
-/// The files in which a column has such values.
-type Files<'a> = Vec<(&'a str, Rows)>;
+/// The files in which a column has such values, and whether all of them were found.
+type Files<'a> = Vec<(&'a str, Rows, bool)>;
 
 fn by_column(
     files: &[SurveyedFile],
@@ -134,7 +139,7 @@ fn by_column(
     let mut columns: BTreeMap<&ColumnPath, Files<'_>> = BTreeMap::new();
     for file in files {
         for (column, rows) in found(file) {
-            columns.entry(column).or_default().push((&file.file, *rows));
+            columns.entry(column).or_default().push((&file.file, *rows, file.fault.is_none()));
         }
     }
     columns
@@ -143,18 +148,19 @@ fn by_column(
 /// A sentence for each of the first files, and one for all others.
 fn sentences(files: &Files<'_>, what: impl Fn(u64) -> String) -> Vec<String> {
     let (first, others) = files.split_at(files.len().min(TOLD));
-    let of_file = |(file, rows): &(&str, Rows)| {
+    let of_file = |(file, rows, is_whole): &(&str, Rows, bool)| {
         format!(
             "{}: `{file}`, {} record {}",
-            what(rows.count),
+            at_least(*is_whole, what(rows.count)),
             if rows.count == 1 { "in" } else { "first in" },
             rows.first
         )
     };
     let mut sentences: Vec<String> = first.iter().map(of_file).collect();
     if !others.is_empty() {
-        let count = others.iter().map(|(_, rows)| rows.count).sum();
-        sentences.push(format!("{}, in {} more files", what(count), others.len()));
+        let count = others.iter().map(|(_, rows, _)| rows.count).sum();
+        let is_whole = others.iter().all(|(.., is_whole)| *is_whole);
+        sentences.push(format!("{}, in {} more files", at_least(is_whole, what(count)), others.len()));
     }
     sentences
 }
@@ -169,8 +175,10 @@ impl Surveyed {
             1 => "1 file".to_owned(),
             n => format!("{n} files"),
         };
-        let mut lines = vec![format!("{table}: {format}, {files}, {}", rows(all))];
-        lines.extend(survey.files.iter().take(TOLD).map(|file| format!("  {}: {}", file.file, rows(file.rows))));
+        let is_whole = survey.files.iter().all(|file| file.fault.is_none());
+        let mut lines = vec![format!("{table}: {format}, {files}, {}", at_least(is_whole, rows(all)))];
+        let of_file = |file: &SurveyedFile| at_least(file.fault.is_none(), rows(file.rows));
+        lines.extend(survey.files.iter().take(TOLD).map(|file| format!("  {}: {}", file.file, of_file(file))));
         if let Some(more) = survey.files.len().checked_sub(TOLD).filter(|more| *more > 0) {
             lines.push(format!("  and {more} more"));
         }
@@ -218,6 +226,11 @@ fn word(kind: Kind) -> &'static str {
         Kind::Stale => "changing",
         _ => "invalid",
     }
+}
+
+/// A count of a file that was not read to its end.
+fn at_least(is_whole: bool, count: String) -> String {
+    if is_whole { count } else { format!("at least {count}") }
 }
 
 fn rows(count: u64) -> String {

@@ -63,6 +63,11 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
     let quality = quality::check(property, quality::Of::Property, words, findings);
     let (data_type, fields) = data_type(property, fields, element.as_ref(), findings)?;
     let list_in_files = element.as_ref().map(|element| list_of(&element.in_files)).filter(|found| *found != data_type);
+    let in_json = match &element {
+        Some(element) if element.in_json != element.in_files => Some(list_of(&element.in_json)),
+        Some(_) => None,
+        None => holds_json(property, &data_type).then_some(DataType::LargeUtf8),
+    };
     // Policy decides a list as one cell, so it is as sensitive as the most sensitive of its parts.
     if let Some(element) = element {
         (tags, class) = most_sensitive(tags, class, &element, inherited);
@@ -87,6 +92,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         fields,
         written,
         list_in_files,
+        in_json,
         description: property.owned("description"),
         tags,
         classification: class,
@@ -107,6 +113,8 @@ struct Element {
     data_type: DataType,
     /// Under the names that files use.
     in_files: DataType,
+    /// As JSON files hold it, see [`Column::in_json`].
+    in_json: DataType,
     tags: Vec<Tag>,
     classifications: Vec<Classification>,
 }
@@ -122,15 +130,17 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
     let nested = items.get("items").and_then(|items| element(items, own, findings));
     let (data_type, fields) = data_type(items, fields, nested.as_ref(), findings)?;
     written::check_element(items, &data_type, inherited.in_texts, findings);
-    let (data_type, in_files) = if fields.is_empty() {
-        (data_type.clone(), nested.as_ref().map_or(data_type, |nested| list_of(&nested.in_files)))
-    } else {
-        (
+    let (data_type, in_files, in_json) = match &nested {
+        _ if !fields.is_empty() => (
             of_served(&fields, |f| (f.name.as_str(), f.data_type.clone())),
             of_served(&fields, |f| (&f.physical_name, f.type_in_files())),
-        )
+            of_served(&fields, |f| (&f.physical_name, f.type_in_json())),
+        ),
+        Some(nested) => (data_type, list_of(&nested.in_files), list_of(&nested.in_json)),
+        None if holds_json(items, &data_type) => (data_type.clone(), data_type, DataType::LargeUtf8),
+        None => (data_type.clone(), data_type.clone(), data_type),
     };
-    let mut found = Element { data_type, in_files, tags: own_tags, classifications: vec![class] };
+    let mut found = Element { data_type, in_files, in_json, tags: own_tags, classifications: vec![class] };
     gather(&fields, &mut found);
     if let Some(nested) = nested {
         found.tags.extend(nested.tags);
@@ -262,6 +272,11 @@ fn documented(what: &str, key: &str, physical: Option<&str>) -> Result<DataType,
         hint: format!("add `{key}:`; without them only JSON is served, as text"),
         is_valid: true,
     })
+}
+
+/// True for the text of an object or an array whose parts the contract does not say.
+fn holds_json(node: &Node, data_type: &DataType) -> bool {
+    *data_type == DataType::Utf8 && matches!(node.text_of("logicalType"), Some("object" | "array"))
 }
 
 /// The list that a physical type such as `INT[]` says.

@@ -1,6 +1,7 @@
 //! [`ProductScan`].
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ use crate::govern::openings::Openings;
 use crate::govern::promise::LatePredicate;
 use crate::govern::refusal::opaque_run;
 use crate::govern::statistics::share;
-use crate::source::{RawTable, Watch};
+use crate::source::{RawTable, UnreadMembers, Watch};
 
 /// What runs below the policy, over the opened dataset's columns under the name [`BASE`].
 pub(in crate::govern) struct Private {
@@ -50,6 +51,8 @@ pub(in crate::govern) struct Private {
     pub late: Option<LatePredicate>,
     pub columns: Vec<Expr>,
     pub limit: Option<usize>,
+    /// Whatever their files hold is nothing that the statement asks for.
+    pub unread: UnreadMembers,
 }
 
 impl Private {
@@ -76,7 +79,11 @@ impl Private {
             plan = plan.limit(0, Some(limit))?;
         }
         let session = raw.session();
-        let state = if partitions == 1 { session.single() } else { session.state() };
+        let mut state = Cow::Borrowed(if partitions == 1 { session.single() } else { session.state() });
+        if !self.unread.is_empty() {
+            state.to_mut().config_mut().set_extension(Arc::new(self.unread));
+        }
+        let state = state.as_ref();
         let optimized = state.optimize(&plan.build()?)?;
         let conditions = Conditions::of_filters(&optimized, state)?;
         let planned = state.query_planner().create_physical_plan(&optimized, state).await?;

@@ -41,6 +41,7 @@ pub fn column(name: &str, data_type: DataType, required: bool) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        in_json: None,
         written: None,
         description: None,
         tags: Vec::new(),

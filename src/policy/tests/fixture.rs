@@ -37,6 +37,7 @@ pub fn column(spec: &str, data_type: DataType) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        in_json: None,
         written: None,
         description: None,
         tags: tag.into_iter().map(|tag| tag.parse().unwrap()).collect(),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, BinaryArray, Decimal128Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
+    TimestampNanosecondArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::prelude::{Expr, col, lit};
 
@@ -385,4 +386,31 @@ async fn what_a_log_points_to_besides_data_stays_inside_as_well() {
         let touched: Vec<_> = world.reads().into_iter().filter(|key| !key.starts_with("sales/")).collect();
         assert!(touched.is_empty(), "{form}: {touched:?}");
     }
+}
+
+/// As in Parquet products: the end of a day stays in its day.
+#[tokio::test]
+async fn nanoseconds_of_data_files_are_cut_down() {
+    let world = World::new();
+    let nanos = || Arc::new(TimestampNanosecondArray::from(vec![-1, 365 * 86_400 * 1_000_000_000 - 1])) as ArrayRef;
+    let member = Arc::new(Field::new("at", nanos().data_type().clone(), true));
+    let inner: ArrayRef = Arc::new(StructArray::from(vec![(member, nanos())]));
+    let bytes = parquet_bytes(vec![("id", nanos()), ("s", inner)]);
+    let inner = r#"{\"type\":\"struct\",\"fields\":[{\"name\":\"at\",\"type\":\"timestamp_ntz\",\"nullable\":true,\"metadata\":{}}]}"#;
+    let protocol = r#"{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["timestampNtz"],"writerFeatures":["timestampNtz"]}"#;
+    let log = log(protocol, &add("part-0.parquet", bytes.len()))
+        .replace(r#"\"long\""#, r#"\"timestamp_ntz\""#)
+        .replace(r#"\"type\":\"string\""#, &format!(r#"\"type\":{inner}"#));
+    world.put(&format!("orders/{}", commit(0)), log).await;
+    world.put("orders/part-0.parquet", bytes).await;
+    let us = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let columns = [renamed("at", "id", us.clone()), renamed("inner", "s", DataType::Null)];
+    let inner = Column { fields: vec![column("at", us.clone())], ..columns[1].clone() };
+    let inner = Column { data_type: crate::source::conform::promised_type(&inner), ..inner };
+    let raw = world.open(&entry(Format::Delta, vec![columns[0].clone(), inner])).await;
+    let (first, second) = ("1969-12-31T23:59:59.999999", "1970-12-31T23:59:59.999999");
+    let shown = show(&raw, None).await.unwrap();
+    assert_eq!(shown, format!("at | inner\n{first} | {{at: {first}}}\n{second} | {{at: {second}}}"));
+    let before = col("at").lt(lit(ScalarValue::TimestampMicrosecond(Some(0), None)));
+    assert_eq!(show(&raw, Some(before)).await.unwrap(), format!("at | inner\n{first} | {{at: {first}}}"));
 }

@@ -1,9 +1,11 @@
 //! Datasets opened through [`Sources`] over stores in memory: what comes out, and what is refused.
 
+mod blank;
 mod damage;
 mod delta;
 mod fault;
 mod faults;
+mod lists;
 mod meaning;
 mod parquet;
 mod promises;
@@ -50,6 +52,7 @@ fn column(name: &str, data_type: DataType) -> Column {
         data_type,
         fields: Vec::new(),
         list_in_files: None,
+        in_json: None,
         written: None,
         description: None,
         tags: Vec::new(),

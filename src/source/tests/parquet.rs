@@ -140,7 +140,7 @@ async fn a_truncated_file_and_an_empty_folder_are_said_so() {
     world.put("orders/a.parquet", bytes).await;
     let error = world.refused(&contract).await;
     assert_eq!(error.kind, Kind::Invalid);
-    assert!(error.message.contains("`orders/a.parquet` cannot be read as Parquet"), "{error}");
+    assert!(error.message.contains("`orders/a.parquet` cannot be read: it is no whole Parquet file"), "{error}");
     assert!(error.hints[0].contains("write it again"));
 }
 

@@ -69,7 +69,7 @@ async fn uuids_and_enums_are_text() {
     let columns = vec![column("n", DataType::Int64), column("id", DataType::Utf8), column("status", DataType::Utf8)];
     let contract = entry(Format::Parquet, columns);
     let raw = world.open(&contract).await;
-    let why = raw.unreadable("id").expect("sixteen bytes alone are no UUID");
+    let why = raw.unreadable(&root("id")).expect("sixteen bytes alone are no UUID");
     assert!(why.message.contains("is bytes, but the contract promises text"), "{why}");
     world.put("orders/a.parquet", annotated(" (UUID)")).await;
     let raw = world.open(&contract).await;
@@ -176,18 +176,21 @@ async fn what_no_file_has_is_told() {
     let raw = world.open(&contract).await;
     for (name, message) in [
         ("ctiy", "`orders/a.parquet` has no column `ctiy`, promised as text"),
-        ("at", "`orders/a.parquet` has no column `at.stret`, promised as text"),
         ("region", "`orders/a.parquet` has no column `region`, promised as text"),
     ] {
-        assert_eq!(raw.unreadable(name).unwrap().message, message);
+        assert_eq!(raw.unreadable(&root(name)).unwrap().message, message);
     }
+    let inner = |name: &str| root("at").child(name.parse().unwrap());
+    let why = raw.unreadable(&inner("stret")).unwrap();
+    assert_eq!(why.message, "`orders/a.parquet` has no column `at.stret`, promised as text");
+    assert!(raw.unreadable(&inner("no")).is_none(), "the other member is there");
     assert!(matches!(world.sources.state(&contract), State::Partial { .. }));
     // Policies read a required column in the files that have it; what no file has is marked.
     assert_eq!(
         show(&raw, None).await.unwrap(),
-        "id | ctiy | region | at | drift.ctiy | drift.at.no | drift.at.stret\n\
-         1 |  |  |  | true | true | true\n\
-         2 |  | EU |  | true | true | true"
+        "id | ctiy | region | at | drift.ctiy | drift.at.stret\n\
+         1 |  |  | {no: 7, stret: } | true | true\n\
+         2 |  | EU |  | true | true"
     );
 }
 

@@ -118,7 +118,8 @@ impl Mesh {
         let mut tables = generation.snapshot().tables.values();
         let entry = tables.find(|e| (e.table.domain.as_str(), e.table.table.as_str()) == (domain, table)).unwrap();
         let opened = self.sources.open(entry).await.expect("the other columns are read");
-        error_text(opened.unreadable(column).expect("the column is unreadable"))
+        let path = meshgate::name::ColumnPath::root(column.parse().unwrap());
+        error_text(opened.unreadable(&path).expect("the column is unreadable"))
     }
 
     pub fn session(&self, who: &str) -> Arc<Session> {

@@ -232,6 +232,28 @@ async fn no_command_depends_on_what_policy_hides() {
     assert!(twins.leaks.is_empty(), "{}", twins.leaks.join("\n\n"));
 }
 
+/// The street, which only the owner sees, is a list in one world: a file's type of a hidden member is nobody else's business.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_depends_on_the_type_of_a_hidden_member() {
+    for source in [Source::Parquet, Source::Delta, Source::Json] {
+        let [first, second] =
+            [World::First, World::Second].map(|world| text(world, Condition::NestedField, source, Share::Most));
+        let listed = first
+            .replace("addr.street:utf8", "addr.street:list")
+            .replace(r#""street":"canary-street""#, r#""street":["canary-street"]"#);
+        assert_ne!(listed, first, "{source:?}");
+        let mut twins = Twins::new(format!("the type of a street, {source:?}"), [listed, second]).await;
+        let probes = all().filter(|probe| probe.sql().contains("addr") || probe.sql().contains('*'));
+        for (turn, probe) in probes.enumerate() {
+            for who in ["ana", "two"] {
+                twins.ask((who, probe, turn % DOORS.len())).await;
+            }
+        }
+        twins.scan();
+        assert!(twins.leaks.is_empty(), "{}", twins.leaks.join("\n\n"));
+    }
+}
+
 /// A mesh that has no key for hashes shows null where it would hash, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_nothing_is_hashed_and_nothing_is_shown() {

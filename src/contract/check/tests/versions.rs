@@ -124,6 +124,14 @@ fn json_without_parts_is_text() {
         types(&text),
         ["Int64", "Utf8", "Utf8", &list("Int32"), &of_text, &of_text, "Struct(\"g\": Utf8)", "Utf8",]
     );
+    let in_json: Vec<String> = good(&text).datasets[0].columns.iter().map(|c| c.type_in_json().to_string()).collect();
+    let of_json = list("LargeUtf8");
+    let json = "LargeUtf8";
+    assert_eq!(
+        in_json,
+        ["Int64", json, json, &list("Int32"), &of_text, &of_json, "Struct(\"g\": LargeUtf8)", json],
+        "texts of JSON are no other texts"
+    );
 }
 
 #[test]
