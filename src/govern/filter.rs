@@ -375,13 +375,6 @@ fn compared(part: &Expr) -> Option<&Name> {
     }
 }
 
-/// The columns and members that a condition reads.
-pub(super) fn columns_read(condition: &Condition) -> BTreeSet<&ColumnPath> {
-    let mut reads = Reads::default();
-    reads.condition(condition);
-    reads.columns
-}
-
 /// What a condition reads.
 #[derive(Default)]
 struct Reads<'a> {
@@ -437,6 +430,13 @@ impl<'a> Reads<'a> {
             Term::Negate(inner) => self.term(inner),
         }
     }
+}
+
+/// The columns and members that a condition reads.
+pub(super) fn columns_read(condition: &Condition) -> BTreeSet<&ColumnPath> {
+    let mut reads = Reads::default();
+    reads.condition(condition);
+    reads.columns
 }
 
 fn negate(expr: Expr) -> Expr {

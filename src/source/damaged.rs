@@ -44,7 +44,7 @@ impl Damaged {
 
     /// The reader of a log or of files fails over bytes that it did not expect.
     pub(super) fn panicked() -> Self {
-        Self::table(&"its reader panics")
+        Self { what: "a file, or the log that names it,".to_owned(), why: "its reader panics".to_owned() }
     }
 
     /// What is said to be damaged anywhere in the causes of an error.

@@ -214,12 +214,12 @@ fn absent(place: &Place, columns: &[Column], found: &[DataFile], headers: &Heade
         let (name, found) = (place.relative(key), Schema::new(fields));
         let mut lacks = BTreeMap::new();
         for column in columns {
-            let text = Column { data_type: DataType::Utf8, fields: Vec::new(), list_in_files: None, ..column.clone() };
             let path = ColumnPath::root(column.name.clone());
             if names.iter().filter(|name| *name == &column.physical_name).count() > 1 {
                 required.entry(path).or_insert_with(|| twice(&name, column));
             }
-            let compared = conform::compare(&name, &found, &text, &|_| false);
+            // Whether it is there: each file holds texts.
+            let compared = conform::compare(&name, &found, column, &|_| false);
             for (path, why) in compared.broken {
                 required.entry(path).or_insert(why);
             }

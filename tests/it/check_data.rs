@@ -134,7 +134,7 @@ fn files_that_are_gone_swapped_or_cut_are_told() {
         "`sales.cut` cannot be opened (invalid): `cut/1.parquet` cannot be read: it is no whole Parquet file",
         "`lost/part-0.parquet` of `sales.lost` cannot be read: the log of its table names it, and it is not there",
         "`sales.packed` cannot be opened (",
-        "column `amount` of `sales.named` cannot be read: `named/1.csv` has no column `amount`",
+        "column `amount` of `sales.named` cannot be read: `named/1.csv` has no column `amount`, promised as a 64-bit float",
     ]) {
         assert!(text.contains(&format!("sales/{product}.odcs.yaml:1:1: error: {line}")), "{line}\n{text}");
     }
