@@ -8,7 +8,7 @@ use datafusion::common::DataFusionError;
 use object_store::path::Path;
 use parquet::errors::ParquetError;
 
-use super::pinned::{Pins, Replaced};
+use super::pins::{Pins, Replaced};
 use crate::contract::Column;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::CalledOff;

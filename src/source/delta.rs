@@ -19,7 +19,7 @@ use super::features;
 use super::filtered::Filtered;
 use super::fit::{Fit, fit};
 use super::location::Place;
-use super::pinned::Pins;
+use super::pins::Pins;
 use super::raw::Watch;
 use super::watched::is_silent;
 use crate::contract::Dataset;

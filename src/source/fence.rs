@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::damaged::Damaged;
-use super::pinned::broken;
+use super::pins::broken;
 
 /// Keys stay whole: what is written in a Delta log or a cache key means the same on both sides of the fence.
 #[derive(Debug)]

@@ -21,7 +21,8 @@ use object_store::path::Path;
 
 use super::damaged::{self, Damaged};
 use super::drifting::DriftingFiles;
-use super::pinned::{PinnedStore, Pins};
+use super::pinned::PinnedStore;
+use super::pins::Pins;
 use super::readers::PinnedReaders;
 use super::survey::Choice;
 use super::vectors;

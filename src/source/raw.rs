@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 
 use super::conform::{Unreadable, unreadable_at};
 use super::damaged::Damaged;
-use super::pinned::Pins;
+use super::pins::Pins;
 use super::sources::State;
 
 use crate::diagnostic::{Diagnostic, Result};

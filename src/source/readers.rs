@@ -19,7 +19,8 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::damaged::Damaged;
 use super::footer;
-use super::pinned::{PinnedStore, Pins, Replaced};
+use super::pinned::PinnedStore;
+use super::pins::{Pins, Replaced};
 
 /// Readers of Parquet files that are pinned, with footers from a cache.
 #[derive(Debug)]

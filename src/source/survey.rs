@@ -17,7 +17,7 @@ use futures::{FutureExt, StreamExt};
 use object_store::path::Path;
 
 use super::damaged::reason;
-use super::pinned::Replaced;
+use super::pins::Replaced;
 use super::watched::is_silent;
 use super::{Open, RawTable, Sources};
 use crate::contract::Column;

@@ -34,7 +34,8 @@ use parquet::file::metadata::ParquetMetaData;
 
 use super::damaged::Damaged;
 use super::footer;
-use super::pinned::{PinnedStore, Pins, broken};
+use super::pinned::PinnedStore;
+use super::pins::{Pins, broken};
 use super::readers::PinnedReaders;
 
 /// Footers that are read at once.

@@ -371,6 +371,12 @@ async fn two_columns_may_have_one_name() {
     ] {
         assert_eq!(mesh.answer("ana", &sql).await, expect, "{sql}");
     }
+    let times = "(VALUES (TIMESTAMP '2024-01-01 10:00'), (TIMESTAMP '2024-01-01 11:00')) t(at)";
+    let both = format!("SELECT count(DISTINCT at) AS n, count(DISTINCT CAST(at AS DATE)) AS days FROM {times}");
+    assert_eq!(mesh.answer("ana", &both).await, "n Int64 | days Int64\n2 | 1");
+    let ordered =
+        format!("SELECT max(at) FROM {times} HAVING count(at::date) = 2 ORDER BY count(at), count(CAST(at AS DATE))");
+    assert_eq!(mesh.answer("ana", &ordered).await, "max(t.at) Timestamp(us)\n2024-01-01T11:00:00");
     // What is hidden is no name that another is kept apart from.
     let plain = mesh.answer("ana", "SELECT order_id, order_id FROM sales.orders WHERE amount = 10").await;
     assert!(plain.starts_with("order_id Int64 | order_id_1 Int64\n"), "{plain}");
