@@ -14,6 +14,7 @@ mod functions;
 mod handover;
 mod intervals;
 mod kept;
+mod keys;
 mod lists;
 mod marks;
 mod null_safe;

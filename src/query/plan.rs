@@ -22,6 +22,7 @@ use super::correlation::keys_as_columns;
 use super::failure::{diagnose, diagnose_optimizer, has_one_name_twice};
 use super::intervals::by_length;
 use super::kept::plan_bytes;
+use super::keys::keys_below;
 use super::lists::keep_lists;
 use super::marks::{marked, unmarked};
 use super::null_safe::equalities;
@@ -196,7 +197,8 @@ pub(in crate::query) async fn plan(
             .execute_and_check(logical, state.state.config_options(), |_, _| {})
             .and_then(by_length)
             .and_then(keep_casts)
-            .and_then(keys_as_columns),
+            .and_then(keys_as_columns)
+            .and_then(keys_below),
     }
     .map_err(|error| diagnose(&error))?;
     let values = values.filter(|_| !types.is_empty()).map(<[ScalarValue]>::to_vec);

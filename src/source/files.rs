@@ -20,6 +20,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::damaged::{Damaged, Damages};
 use super::fit::type_name;
+use super::left_out::LeftOut;
 use super::location::Place;
 use super::survey::Choice;
 use crate::contract::{Column, Dataset};
@@ -218,8 +219,15 @@ impl FileTable {
         !names.is_empty() && expr_applicable_for_cols(&names, filter)
     }
 
-    /// The files in whose folders `filters` are TRUE.
+    /// The files in whose folders `filters` may be TRUE, and are if they name nothing but partitions.
     fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> PlanResult<Vec<DataFile>> {
+        let mut files = self.chosen_by_folder(state, filters)?;
+        let mut left_out = LeftOut::new(filters, &self.schema, self.partitions.fields())?;
+        files.retain(|file| !left_out.is(&file.values));
+        Ok(files)
+    }
+
+    fn chosen_by_folder(&self, state: &dyn Session, filters: &[Expr]) -> PlanResult<Vec<DataFile>> {
         let about: Vec<Expr> = filters.iter().filter(|f| self.is_about_partitions(f)).cloned().collect();
         let Some(filter) = conjunction(about) else { return Ok(self.files.as_ref().clone()) };
         let columns = (0..self.partitions.fields().len())

@@ -21,6 +21,7 @@ use object_store::path::Path;
 
 use super::damaged::{self, Damaged};
 use super::drifting::DriftingFiles;
+use super::left_out::LeftOut;
 use super::pinned::PinnedStore;
 use super::pins::Pins;
 use super::readers::PinnedReaders;
@@ -86,8 +87,13 @@ impl Filtered {
         })
     }
 
-    /// The plan with readers that are pinned.
-    fn pinned(&self, plan: Arc<dyn ExecutionPlan>, state: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+    /// The plan with readers that are pinned, without the files that the filters leave out.
+    fn pinned(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut named: HashSet<Path> = HashSet::new();
         let runtime = state.runtime_env();
         let pin = |node: Arc<dyn ExecutionPlan>| -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
@@ -101,9 +107,12 @@ impl Filtered {
                     return Err(DataFusionError::External(Box::new(Damaged::file(key, "the log names it twice"))));
                 }
             }
+            let partitions = config.table_partition_cols().iter().cloned().collect();
+            let mut left_out = LeftOut::new(filters, &self.table.schema(), &partitions)?;
             let admitted = |group: &FileGroup| {
                 let is_chosen = |file: &&PartitionedFile| {
-                    self.vectors.is_some() || Choice::admits(state, &file.object_meta.location)
+                    !left_out.is(&file.partition_values)
+                        && (self.vectors.is_some() || Choice::admits(state, &file.object_meta.location))
                 };
                 let files = group.iter().filter(is_chosen);
                 FileGroup::new(files.map(uncounted).collect())
@@ -187,7 +196,7 @@ impl TableProvider for Filtered {
             let pinned = vectors::pinned_state(state, &plan, &self.pins, self.is_local).await?;
             plan = self.planned(&pinned, columns.as_ref(), &skipping, limit).await?;
         }
-        let plan = self.pinned(plan, state)?;
+        let plan = self.pinned(plan, state, filters)?;
         if !counts {
             return Ok(plan);
         }

@@ -5,11 +5,14 @@
 //! unsaid members is. So is a value whose name stands twice in
 //! its object. A line that goes on behind its end is one value with the lines that follow.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 
 use super::brackets::Brackets;
 use super::cells::{Cell, Cells, Node};
 use super::documents::{Documents, Step};
+use super::flawed;
 use super::members::{JSON, Members, Said, is_constant, quoted_constants, with_one_meaning};
 use super::text::{RECORD_BYTES, Records};
 use crate::contract::{Column, NumberMarks};
@@ -67,7 +70,7 @@ impl JsonRecords {
         } else if self.documents.are_lines() {
             self.end_line(&value, overlong);
         } else if let Some(object) = object(&value) {
-            self.add_row(value.len(), object);
+            self.add_row(value.len(), &object);
         } else {
             let brackets = Brackets::of(&value);
             if overlong || brackets.may_hold_others || brackets.begins_others {
@@ -92,7 +95,7 @@ impl JsonRecords {
                 if brackets.goes_on() {
                     self.begun = Some((text, brackets));
                 } else if let Some(object) = object(&text) {
-                    self.add_row(text.len(), object);
+                    self.add_row(text.len(), &object);
                 } else if brackets.may_hold_others {
                     self.lose_track();
                 } else {
@@ -107,7 +110,7 @@ impl JsonRecords {
             self.cells.broken_row();
         }
         match object(line).filter(|_| !overlong) {
-            Some(object) => self.add_row(line.len(), object),
+            Some(object) => self.add_row(line.len(), &object),
             None if overlong => self.cells.broken_row(),
             None => self.end_broken_line(line),
         }
@@ -211,11 +214,14 @@ impl Records for JsonRecords {
     }
 }
 
-/// The text of an object; none where it is none. Constants may stand in it.
-fn object(value: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'))?;
+/// The text of an object; none where it is none. Constants may stand in it, and values that are broken alone.
+fn object(value: &[u8]) -> Option<Cow<'_, str>> {
     let is_valid = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
-    (is_valid(text) || is_valid(&quoted_constants(text))).then_some(text)
+    let text = std::str::from_utf8(value).ok().map(str::trim).filter(|text| text.starts_with('{'));
+    match text.filter(|text| is_valid(text) || is_valid(&quoted_constants(text))) {
+        Some(text) => Some(Cow::Borrowed(text)),
+        None => flawed::object(value).map(Cow::Owned),
+    }
 }
 
 /// Several objects on one line; none where something else stands there too.

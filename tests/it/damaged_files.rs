@@ -103,6 +103,40 @@ async fn json_that_ends_inside_an_object_is_broken() {
     }
 }
 
+/// A member that no contract promises, or one that the reader may not see, takes no row along.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_value_of_a_json_object_is_broken_alone() {
+    let line = |value: &[u8]| [b"{\"order_id\":2,\"region\":\"EU\",\"amount\":20,\"other\":", value, b"}\n"].concat();
+    let (first, last) = (line(b"1"), line(b"3"));
+    for value in [
+        b"\"x\xff\"".as_slice(),
+        b"\"\xed\xa0\x80\"",
+        b"\"a\tb\"",
+        b"\"\\\xff\"",
+        br#""\q""#,
+        b"01",
+        b"yes",
+        b"[\"\xff\", 1]",
+        b"{\"a\": \"\0\"}",
+    ] {
+        for whole in [
+            [first.clone(), line(value), last.clone()].concat(),
+            [b"[".to_vec(), trimmed(&first), b",".to_vec(), trimmed(&line(value)), b"]".to_vec()].concat(),
+        ] {
+            let is_array = whole.starts_with(b"[");
+            let mesh = over("a.ndjson", "json", &[("a.ndjson", &whole)]).await;
+            let rows = if is_array { "2 | 40" } else { "3 | 60" };
+            let expect = format!("n Int64 | total Int64\n{rows}");
+            let sql = "SELECT count(*) AS n, sum(amount) AS total FROM sales.orders";
+            assert_eq!(mesh.answer("ana", sql).await, expect, "{} in {}", value.escape_ascii(), whole.escape_ascii());
+        }
+    }
+}
+
+fn trimmed(line: &[u8]) -> Vec<u8> {
+    line.trim_ascii().to_vec()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn parquet_with_damaged_pages_is_broken() {
     let text = "order_id:i64,region:utf8,amount:i64\n1,EU,10\n2,EU,20\n3,US,30\n4,US,40\n";

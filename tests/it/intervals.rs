@@ -49,6 +49,26 @@ async fn longer_ones_are_greater() {
     rows(&asked.iter().map(|(sql, expect)| (sql.as_str(), *expect)).collect::<Vec<_>>()).await;
 }
 
+/// Beyond the 292 years of nanoseconds too.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_between_moments_are_days_and_hours() {
+    let t = "(VALUES (TIMESTAMP '2024-01-03 05:06:07.5', TIMESTAMP '2024-01-01 00:00:00'), \
+             (TIMESTAMP '9999-12-31 01:00:00', TIMESTAMP '0001-01-01 00:00:00')) t(a, b)";
+    rows(&[
+        (
+            &format!(
+                "SELECT extract(day FROM a - b), extract(hour FROM a - b), extract(minute FROM a - b), date_part('second', a - b), \
+                 extract(epoch FROM a - b) FROM {t} ORDER BY 1"
+            ),
+            "2 | 5 | 6 | 7 | 191167.5, 3652058 | 1 | 0 | 0 | 315537814800.0",
+        ),
+        (&format!("SELECT a - b > INTERVAL '30 days', a - b IN (INTERVAL '53 hours', INTERVAL '3652058 days 1 hour') FROM {t} ORDER BY a"), "false | false, true | true"),
+        (&format!("SELECT count(*) FROM {t} WHERE a - b BETWEEN INTERVAL '1 day' AND INTERVAL '11000 years'"), "2"),
+        (&format!("SELECT (a - b) + INTERVAL '1 day' > INTERVAL '3 days', INTERVAL '3 days' - (a - b) < INTERVAL '1 day' FROM {t} ORDER BY a"), "true | true, true | true"),
+    ])
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_multiply_and_divide_them() {
     rows(&[

@@ -376,7 +376,7 @@ async fn two_columns_may_have_one_name() {
     assert_eq!(mesh.answer("ana", &both).await, "n Int64 | days Int64\n2 | 1");
     let ordered =
         format!("SELECT max(at) FROM {times} HAVING count(at::date) = 2 ORDER BY count(at), count(CAST(at AS DATE))");
-    assert_eq!(mesh.answer("ana", &ordered).await, "max(t.at) Timestamp(us)\n2024-01-01T11:00:00");
+    assert_eq!(mesh.answer("ana", &ordered).await, "max(at) Timestamp(µs)\n2024-01-01T11:00:00");
     // What is hidden is no name that another is kept apart from.
     let plain = mesh.answer("ana", "SELECT order_id, order_id FROM sales.orders WHERE amount = 10").await;
     assert!(plain.starts_with("order_id Int64 | order_id_1 Int64\n"), "{plain}");
@@ -441,4 +441,84 @@ async fn zeros_of_both_signs_are_equal() {
         ])
         .await;
     }
+}
+
+/// Over several partitions, whose sorted rows are merged.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_ordered_by_what_functions_compute() {
+    let orders = "sales.orders";
+    let expect = "1, 2";
+    for key in [
+        "abs(order_id)",
+        "sqrt(order_id)",
+        "ln(amount)",
+        "-round(-amount)",
+        "length(region) > 9, order_id",
+        "abs(amount - 5)",
+        "round(abs(order_id - 9) / -2.0)",
+        "abs(greatest(order_id, 0))",
+        "acosh(order_id)",
+        "CAST(abs(amount * 2) AS VARCHAR)",
+    ] {
+        rows(&[
+            (&format!("SELECT order_id FROM {orders} ORDER BY {key}"), expect),
+            (&format!("SELECT order_id FROM (SELECT order_id, row_number() OVER (ORDER BY {key}) AS n FROM {orders}) t ORDER BY n"), expect),
+            (&format!("SELECT array_agg(order_id ORDER BY {key}) FROM {orders}"), "[1, 2]"),
+            (&format!("SELECT order_id FROM {orders} ORDER BY {key} LIMIT 1"), "1"),
+        ])
+        .await;
+    }
+    rows(&[
+        (
+            "SELECT order_id, count(*) OVER (PARTITION BY length(region) > 1) FROM sales.orders ORDER BY 1",
+            "1 | 2, 2 | 2",
+        ),
+        ("SELECT region, sum(amount) AS amount FROM sales.orders GROUP BY region ORDER BY sum(amount)", "EU | 30"),
+        ("SELECT -order_id AS order_id FROM sales.orders ORDER BY -order_id", "-2, -1"),
+        ("SELECT -order_id AS order_id FROM sales.orders ORDER BY -order_id DESC", "-1, -2"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decimals_meet_numbers_that_are_written_out() {
+    let d = "(SELECT CAST(s AS DECIMAL(38, 10)) AS d FROM (VALUES ('1.5'), ('-1'), ('9999999999999999999999999999.9999999999')) v(s)) t";
+    rows(&[
+        (&format!("SELECT d FROM {d} WHERE d > 2.5"), "9999999999999999999999999999.9999999999"),
+        (&format!("SELECT d FROM {d} WHERE d IN (1.5, 2.25) OR d = -1.0 ORDER BY d"), "-1.0000000000, 1.5000000000"),
+        (&format!("SELECT count(*) FROM {d} WHERE d BETWEEN -1.5 AND 1.5 AND d <> 0.1 AND nullif(d, 1.5) IS NULL"), "1"),
+        (&format!("SELECT CASE d WHEN 1.5 THEN 'a' ELSE 'b' END, coalesce(d, 0.5) = d FROM {d} ORDER BY d"), "b | true, a | true, b | true"),
+        ("SELECT CAST('0.1' AS DECIMAL(2, 1)) = 0.1, CAST('0.1' AS DECIMAL(2, 1)) < 0.15, CAST('1' AS DECIMAL(2, 1)) = 1e0", "true | true | true"),
+    ])
+    .await;
+}
+
+/// The key of a left join is that of its left side, whatever the tables are called.
+#[tokio::test(flavor = "multi_thread")]
+async fn stars_over_shared_keys_show_each_once() {
+    let (left, right) = ("(VALUES (1, 2), (5, 6))", "(VALUES (3, 4), (5, 7))");
+    for (one, other) in [("z", "a"), ("a", "z")] {
+        let joined = format!("FROM {left} {one}(id, v) LEFT JOIN {right} {other}(id, w) USING (id)");
+        rows(&[
+            (&format!("SELECT * {joined} ORDER BY 1"), "1 | 2 | NULL, 5 | 6 | 7"),
+            (&format!("SELECT *, {other}.id {joined} ORDER BY 1"), "1 | 2 | NULL | NULL, 5 | 6 | 7 | 5"),
+            (
+                &format!("SELECT * {joined} LEFT JOIN (VALUES (1, 8)) b(id, x) USING (id) ORDER BY 1"),
+                "1 | 2 | NULL | 8, 5 | 6 | 7 | NULL",
+            ),
+            (&format!("SELECT * FROM (SELECT * {joined}) q WHERE id = 1"), "1 | 2 | NULL"),
+            (&format!("SELECT * FROM {left} {one}(id, v) JOIN {right} {other}(id, w) USING (id)"), "5 | 6 | 7"),
+        ])
+        .await;
+    }
+    rows(&[(
+        "SELECT * FROM sales.orders LEFT JOIN (VALUES (1)) a(order_id) USING (order_id) ORDER BY 1",
+        "1 | EU | 10, 2 | EU | 20",
+    )])
+    .await;
+    errors(&[(
+        "SELECT * EXCLUDE (v) FROM (VALUES (1, 2)) z(id, v) LEFT JOIN (VALUES (3, 4)) a(id, w) USING (id)",
+        "Unsupported: `*` is not answered over this LEFT JOIN",
+    )])
+    .await;
 }

@@ -22,7 +22,7 @@ mod tests;
 
 pub use calendar::ours;
 pub use check::{check, check_plan};
-pub use intervals::{interval_divided, interval_times, justify_interval};
+pub use intervals::{interval_between, interval_divided, interval_times, justify_interval};
 pub use times::{in_microseconds, of_seconds};
 pub use weight::check_weight;
 pub use width::rows_at_once;

@@ -57,7 +57,7 @@ const FREE: &[&str] = &[
     // planned by the engine itself, never registered
     "unnest make_map",
     // planned for operators, never registered
-    "interval_times interval_divided",
+    "interval_between interval_times interval_divided",
     // core
     "nullif arrow_cast arrow_try_cast cast_to_type try_cast_to_type nvl ifnull nvl2 overlay arrow_typeof named_struct",
     "get_field coalesce greatest least union_extract union_tag struct row",

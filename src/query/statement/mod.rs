@@ -19,6 +19,7 @@ mod relations;
 mod rows;
 mod series;
 mod similar;
+mod stars;
 mod syntax;
 mod tokens;
 mod units;

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::{places, precedence, rows, similar, windows};
+use super::{places, precedence, rows, similar, stars, windows};
 use crate::diagnostic::{Diagnostic, Result};
 
 /// # Errors
@@ -32,6 +32,7 @@ impl VisitorMut for Forms {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         fetch_as_limit(query);
         top_as_limit(query);
+        places::order_by_places(query);
         if let SetExpr::Select(select) = query.body.as_mut() {
             return stop(windows::write_out(select, query.order_by.as_mut()));
         }
@@ -39,6 +40,7 @@ impl VisitorMut for Forms {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        stop(stars::write_out(select))?;
         stop(places::write_out(select))?;
         stop(windows::write_out(select, None))
     }

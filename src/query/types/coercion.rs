@@ -24,12 +24,16 @@ use super::common::{
     Reader, field, has_nanoseconds, has_timestamp, in_microseconds, is_comparison, narrowed, spelled_out,
 };
 use super::frames::framed;
+use super::literals::{exact, is_of_days};
 use super::{counts, relations};
 use crate::engine::check_wanted;
-use crate::query::functions::of_seconds;
+use crate::query::functions::{interval_between, of_seconds};
 
 /// Functions of the engine that answer nanoseconds whatever they are given.
 const IN_NANOSECONDS: [&str; 3] = ["to_time", "range", "generate_series"];
+
+/// Functions whose arguments are read as one type.
+const ONE_TYPE: [&str; 5] = ["coalesce", "nullif", "nvl", "greatest", "least"];
 
 /// The plan as its statement means it, for a session in `zone`. It is made once, of what the engine made of the text.
 ///
@@ -115,10 +119,14 @@ impl TreeNodeRewriter for Meaning<'_> {
             }
             Expr::Case(case) => Expr::Case(self.case(case)?),
             Expr::ScalarFunction(mut call) => {
+                if ONE_TYPE.contains(&call.func.name()) {
+                    call.args = self.exact_beside_decimals(call.args);
+                }
                 call.args = arguments(reader, call.args, call.func.as_ref())?;
                 let name = call.func.name().to_owned();
                 match name.as_str() {
                     "ceil" | "floor" => call.args = self.with_room(call.args),
+                    "date_part" => call.args = self.part_of_duration(call.args),
                     "nullif" => call.args = self.without_signed_zero(call.args),
                     _ => {}
                 }
@@ -198,6 +206,8 @@ impl Meaning<'_> {
             // A day has hours in it.
             [date, DataType::Interval(_)] if is_date(date) && !is_of_days(&right) => (moment(left)?, right),
             [DataType::Interval(_), date] if is_date(date) && !is_of_days(&left) => (left, moment(right)?),
+            [DataType::Interval(_), DataType::Duration(_)] => (left, interval_between().call(vec![right])),
+            [DataType::Duration(_), DataType::Interval(_)] => (interval_between().call(vec![left]), right),
             [one, other] if op == Operator::Minus && one != other => match (one, other) {
                 (DataType::Timestamp(..), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
                 | (DataType::Date32 | DataType::Date64, DataType::Timestamp(..)) => compared(self.reader, left, right)?,
@@ -209,10 +219,43 @@ impl Meaning<'_> {
 
     /// An expression and those that it is compared with, in this order.
     fn list(&self, expr: Expr, others: Vec<Expr>) -> Result<Vec<Expr>> {
-        let all: Vec<Expr> = std::iter::once(expr).chain(others).collect();
+        let all = self.exact_beside_decimals(std::iter::once(expr).chain(others).collect());
+        let all = self.intervals_together(all);
         let Some(types) = self.types(&all) else { return Ok(all) };
         let common = types.split_first().and_then(|(first, others)| get_coerce_type_for_list(first, others));
         self.all_as(all, &types, common.as_ref())
+    }
+
+    /// Numbers that are written out beside a decimal, as decimals.
+    fn exact_beside_decimals(&self, all: Vec<Expr>) -> Vec<Expr> {
+        let is_decimal = |expr: &Expr| expr.get_type(self.reader.schema).is_ok_and(|of| of.is_decimal());
+        if !all.iter().any(is_decimal) {
+            return all;
+        }
+        all.into_iter().map(|expr| exact(&expr).unwrap_or(expr)).collect()
+    }
+
+    /// Times between moments beside intervals, as intervals.
+    fn intervals_together(&self, all: Vec<Expr>) -> Vec<Expr> {
+        let types = self.types(&all).unwrap_or_default();
+        if !types.iter().any(|of| matches!(of, DataType::Interval(_))) {
+            return all;
+        }
+        let together = |(expr, of): (Expr, &DataType)| match of {
+            DataType::Duration(_) => interval_between().call(vec![expr]),
+            _ => expr,
+        };
+        all.into_iter().zip(&types).map(together).collect()
+    }
+
+    /// A part of the time between two moments is one of its days and hours: `2 days 05:00` has 5 hours.
+    fn part_of_duration(&self, args: Vec<Expr>) -> Vec<Expr> {
+        let is_duration = |expr: &Expr| matches!(expr.get_type(self.reader.schema), Ok(DataType::Duration(_)));
+        match <[Expr; 2]>::try_from(args) {
+            Ok([part, span]) if is_duration(&span) => vec![part, interval_between().call(vec![span])],
+            Ok(others) => others.into(),
+            Err(args) => args,
+        }
     }
 
     fn all_as(&self, all: Vec<Expr>, types: &[DataType], common: Option<&DataType>) -> Result<Vec<Expr>> {
@@ -274,7 +317,7 @@ impl Meaning<'_> {
             when_then_expr.into_iter().map(|(when, then)| (*when, *then)).unzip();
         let mut tested = expr;
         if let Some(expr) = tested.take() {
-            let all: Vec<Expr> = std::iter::once(*expr).chain(whens).collect();
+            let all = self.exact_beside_decimals(std::iter::once(*expr).chain(whens).collect());
             let types = self.types(&all).unwrap_or_default();
             let common = types.split_first().and_then(|(case, whens)| get_coerce_type_for_case_when(whens, case));
             let mut all = self.without_signed_zero(self.all_as(all, &types, common.as_ref())?).into_iter();
@@ -282,7 +325,7 @@ impl Meaning<'_> {
             whens = all.collect();
         }
         let count = thens.len();
-        let all: Vec<Expr> = thens.into_iter().chain(else_expr.map(|expr| *expr)).collect();
+        let all = self.exact_beside_decimals(thens.into_iter().chain(else_expr.map(|expr| *expr)).collect());
         let types = self.types(&all).unwrap_or_default();
         let common = types.get(..count).and_then(|thens| get_coerce_type_for_case_expression(thens, types.get(count)));
         let mut all = self.all_as(all, &types, common.as_ref())?.into_iter();
@@ -338,14 +381,25 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
     let (Ok(one), Ok(other)) = (left.get_type(reader.schema), right.get_type(reader.schema)) else {
         return Ok((left, right));
     };
-    // Exact numbers beside others are compared as those, which know infinity, NaN and larger ones.
+    // Exact numbers beside others are compared as those, which know infinity, NaN and larger ones; a number that is written out is exact.
     match (one.is_decimal(), other.is_decimal()) {
-        (true, false) if other.is_floating() && !fits_decimals(&right) => {
-            return Ok((cast(left, DataType::Float64), right));
+        (true, false) if other.is_floating() => {
+            return Ok(match exact(&right) {
+                Some(number) => (left, number),
+                None => (cast(left, DataType::Float64), right),
+            });
         }
-        (false, true) if one.is_floating() && !fits_decimals(&left) => {
-            return Ok((left, cast(right, DataType::Float64)));
+        (false, true) if one.is_floating() => {
+            return Ok(match exact(&left) {
+                Some(number) => (number, right),
+                None => (left, cast(right, DataType::Float64)),
+            });
         }
+        _ => {}
+    }
+    match (&one, &other) {
+        (DataType::Duration(_), DataType::Interval(_)) => return Ok((interval_between().call(vec![left]), right)),
+        (DataType::Interval(_), DataType::Duration(_)) => return Ok((left, interval_between().call(vec![right]))),
         _ => {}
     }
     let types = [one, other];
@@ -354,37 +408,6 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
     match to {
         Some(to) => Ok((reader.read_as(left, one, &to)?, reader.read_as(right, other, &to)?)),
         None => Ok((left, right)),
-    }
-}
-
-/// True for a number that is written out, and that the engine compares with decimals as one of them.
-fn fits_decimals(number: &Expr) -> bool {
-    const LARGEST: f64 = 1e15;
-    match number {
-        Expr::Negative(inner) => fits_decimals(inner),
-        Expr::Literal(ScalarValue::Float64(Some(number)), _) => number.abs() < LARGEST,
-        _ => false,
-    }
-}
-
-/// True for an interval that is written out and has whole days only: a date and such an interval are a date.
-fn is_of_days(interval: &Expr) -> bool {
-    match interval {
-        Expr::Negative(inner) => is_of_days(inner),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Plus | Operator::Minus, right }) => {
-            is_of_days(left) && is_of_days(right)
-        }
-        Expr::Cast(Cast { expr, field }) => match expr.as_ref() {
-            Expr::Literal(text, _) => text.cast_to(field.data_type()).is_ok_and(|value| is_of_days(&lit(value))),
-            _ => false,
-        },
-        Expr::Literal(value, _) => match value {
-            ScalarValue::IntervalMonthDayNano(value) => value.is_none_or(|value| value.nanoseconds == 0),
-            ScalarValue::IntervalDayTime(value) => value.is_none_or(|value| value.milliseconds == 0),
-            ScalarValue::IntervalYearMonth(_) => true,
-            _ => false,
-        },
-        _ => false,
     }
 }
 

@@ -10,6 +10,7 @@ mod coercion;
 mod common;
 mod counts;
 mod frames;
+mod literals;
 mod planner;
 mod relations;
 

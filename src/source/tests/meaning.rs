@@ -141,7 +141,7 @@ async fn json_objects_are_read_however_lines_fall() {
         ("{\"id\": 9, \"name\": \"cut", 1),
         ("{\"id\": 9", 1),
         ("{\"id\": 9, \"x\": {\"y\": 1", 1),
-        ("{\"id\": 9,\n\"name\": nope\n}", 1),
+        ("{\"id\": 9,\n\"name\": 1 2\n}", 1),
         ("{\"id\": 9} x", 1),
         ("nope", 1),
     ] {
@@ -154,14 +154,15 @@ async fn json_objects_are_read_however_lines_fall() {
 
 #[tokio::test]
 async fn broken_value_takes_no_other_along_in_silence() {
-    // One object for certain: it alone is broken.
+    // One object for certain: it alone is broken, or a value of it.
     let read_as = |text: &'static str| read(Format::Json, text);
-    for text in [
-        "[{\"id\": nope}, {\"id\": 2, \"name\": \"b\"}]",
-        "[{\"id\": 1, \"x\": {\"y\": nope}, \"z\": \"{}]\"}, {\"id\": 2, \"name\": \"b\"}]",
-        "{\n\"id\": nope\n}\n{\n\"id\": 2, \"name\": \"b\"\n}",
+    for (text, first) in [
+        ("[{\"id\": 1 2}, {\"id\": 2, \"name\": \"b\"}]", BROKEN),
+        ("[{\"id\": nope}, {\"id\": 2, \"name\": \"b\"}]", "-!|-"),
+        ("[{\"id\": 1, \"x\": {\"y\": nope}, \"z\": \"{}]\"}, {\"id\": 2, \"name\": \"b\"}]", "1|-"),
+        ("{\n\"id\": nope\n}\n{\n\"id\": 2, \"name\": \"b\"\n}", "-!|-"),
     ] {
-        assert_eq!(read_as(text).await.unwrap(), [BROKEN, "2|b"], "{text}");
+        assert_eq!(read_as(text).await.unwrap(), [first, "2|b"], "{text}");
     }
     for (text, why) in [
         (

@@ -128,8 +128,20 @@ async fn bad_values_do_not_switch_a_forbid_off() {
 /// A file of a folder that policy hides is not looked at for `ana`, whatever became of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_file_of_a_hidden_folder_fails_nobody() {
-    for source in [Source::Parquet, Source::Delta, Source::Csv, Source::Json] {
-        let fixture = || Fixture::parse(&text(World::First, Condition::Partition, source, Share::Most));
+    let own = r#"resource.part == "EU""#;
+    let policies = [
+        own,
+        r#"["EU", "FR"].contains(resource.part)"#,
+        r#"resource.part like "E*""#,
+        r#"(resource.part == "EU" || (resource.part == "FR" && resource.order_id > 5))"#,
+    ];
+    let sources = [Source::Parquet, Source::Delta, Source::Csv, Source::Json];
+    for (source, policy) in sources.iter().flat_map(|source| policies.map(|policy| (*source, policy))) {
+        let fixture = || {
+            let text = text(World::First, Condition::Partition, source, Share::Most);
+            assert!(text.contains(own));
+            Fixture::parse(&text.replace(own, policy))
+        };
         let over = async |fixture: &Fixture| {
             let stores = fixture.stores().await.into_iter();
             Mesh::over(fixture, stores.map(|(domain, store)| (domain, store as Arc<dyn ObjectStore>)).collect())
@@ -149,7 +161,8 @@ async fn damaged_file_of_a_hidden_folder_fails_nobody() {
                 damage.resize(bytes.len(), 0);
             }
         }
-        for damage in damages {
+        // Each damage under one policy, and one of them under each.
+        for damage in damages.into_iter().take(if policy == own { usize::MAX } else { 1 }) {
             let mut fixture = fixture();
             fixture.data.get_mut("sales").unwrap().insert(key.clone(), damage.clone());
             let broken = over(&fixture).await;
@@ -160,8 +173,8 @@ async fn damaged_file_of_a_hidden_folder_fails_nobody() {
                 "SELECT domain, product, data FROM meshgate.products",
             ] {
                 let [whole, broken] = [whole.answer("ana", sql).await, broken.answer("ana", sql).await];
-                assert_eq!(broken, whole, "{source:?}: {sql}");
-                assert!(!whole.starts_with("Broken"), "{source:?}: {sql}: {whole}");
+                assert_eq!(broken, whole, "{source:?}, {policy}: {sql}");
+                assert!(!whole.starts_with("Broken"), "{source:?}, {policy}: {sql}: {whole}");
             }
             let answer = broken.answer("dpo", "SELECT count(*) AS n, max(amount) AS most FROM sales.orders").await;
             assert!(answer.starts_with("Broken: ") && answer.contains("#sales"), "{source:?}, {damage:?}: {answer}");

@@ -3,6 +3,7 @@
 //! In: intervals and durations. Out: the same. A result that its type cannot hold is an error, never NULL. Absent on purpose: the sum
 //! of intervals, and of an interval and a time, which the engine does right.
 
+mod days;
 mod justify;
 mod scale;
 
@@ -21,6 +22,11 @@ const NANOS_OF_DAY: i64 = 86_400_000_000_000;
 /// `justify_interval`: intervals of the same length become one, and the longer one is the greater.
 pub fn justify_interval() -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(justify::Justify::default()))
+}
+
+/// The time between two moments, as an interval.
+pub fn interval_between() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(days::Days::default()))
 }
 
 /// An interval or a duration, times a number.
