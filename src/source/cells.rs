@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringBuilder, StructArray};
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::compute::{and, is_not_null, is_null, or};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::arrow::error::ArrowError;
 
 use super::lists::List;
@@ -95,7 +95,7 @@ impl Cells {
 impl Node {
     fn new(column: &Column, marks: NumberMarks) -> Self {
         if column.fields.is_empty() {
-            return Self::of_part(&column.type_in_json(), marks, column.written.as_ref());
+            return Self::of_part(column, &column.type_in_json(), &[], marks);
         }
         Self::Struct {
             fields: column.fields.iter().map(|field| Self::new(field, marks)).collect(),
@@ -104,21 +104,27 @@ impl Node {
         }
     }
 
-    /// A column that is no struct, or what is inside of a list.
-    fn of_part(data_type: &DataType, marks: NumberMarks, written: Option<&TimeFormat>) -> Self {
+    /// A column that is no struct, or what is inside of a list at a path of fields.
+    fn of_part(column: &Column, data_type: &DataType, path: &[String], marks: NumberMarks) -> Self {
         match data_type {
             DataType::List(item) => {
-                Self::List(List::new(Arc::clone(item), Self::of_part(item.data_type(), marks, written)))
+                Self::List(List::new(Arc::clone(item), Self::of_part(column, item.data_type(), path, marks)))
             }
-            DataType::Struct(fields) => Self::Struct {
-                fields: fields.iter().map(|field| Self::of_part(field.data_type(), marks, written)).collect(),
-                names: fields.iter().map(|field| field.name().clone()).collect(),
-                valid: BooleanBufferBuilder::new(0),
-            },
+            DataType::Struct(fields) => {
+                let field = |field: &FieldRef| {
+                    let path = [path, std::slice::from_ref(field.name())].concat();
+                    Self::of_part(column, field.data_type(), &path, marks)
+                };
+                Self::Struct {
+                    fields: fields.iter().map(field).collect(),
+                    names: fields.iter().map(|field| field.name().clone()).collect(),
+                    valid: BooleanBufferBuilder::new(0),
+                }
+            }
             scalar => Self::Leaf {
                 data_type: if *scalar == JSON { DataType::Utf8 } else { scalar.clone() },
                 marks,
-                written: written.cloned(),
+                written: column.written.as_ref().or_else(|| column.written_inside.get(path)).cloned(),
                 holds_json: *scalar == JSON,
                 text: StringBuilder::new(),
                 bad: BooleanBufferBuilder::new(0),
