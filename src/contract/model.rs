@@ -1,6 +1,7 @@
 //! A contract after every check: what the rest of the gateway may rely on.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field};
 
@@ -195,6 +196,9 @@ pub struct Column {
     pub fields: Vec<Column>,
     /// How texts write its dates or times, where the contract says it. Only for files of text.
     pub written: Option<TimeFormat>,
+    /// The same of what is inside of a list: by the path of fields below its elements, under the names that files use. The empty path
+    /// is the element itself.
+    pub written_inside: BTreeMap<Vec<String>, TimeFormat>,
     /// The type of a list under the names that files use, where they are others.
     pub list_in_files: Option<DataType>,
     /// What JSON files hold where the contract promises an object or an array and does not say of what: the type under the names that

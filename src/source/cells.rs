@@ -5,11 +5,12 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, StringBuilder, StructArray};
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::compute::{and, is_not_null, is_null, or};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::arrow::error::ArrowError;
 
+use super::lists::List;
 use super::text::BATCH_BYTES;
-use super::{lists, values};
+use super::values;
 use crate::contract::{Column, NumberMarks, TimeFormat};
 
 /// What a file says about one leaf in one row.
@@ -17,11 +18,12 @@ use crate::contract::{Column, NumberMarks, TimeFormat};
 pub(super) enum Cell<'a> {
     Null,
     Text(&'a str),
-    /// A list of which some part has no meaning as promised, and is NULL in this text.
-    Part(&'a str),
     /// Something is there that no text can stand for.
     Bad,
 }
+
+/// The type of a text that is the JSON of a value, see [`Column::in_json`].
+const JSON: DataType = DataType::LargeUtf8;
 
 /// Rows in the making, one node for each column.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(super) enum Node {
         data_type: DataType,
         marks: NumberMarks,
         written: Option<TimeFormat>,
+        /// An object or an array is a text here, that of its JSON.
+        holds_json: bool,
         text: StringBuilder,
         bad: BooleanBufferBuilder,
     },
@@ -45,6 +49,7 @@ pub(super) enum Node {
         names: Vec<String>,
         valid: BooleanBufferBuilder,
     },
+    List(List),
 }
 
 impl Cells {
@@ -90,13 +95,7 @@ impl Cells {
 impl Node {
     fn new(column: &Column, marks: NumberMarks) -> Self {
         if column.fields.is_empty() {
-            return Self::Leaf {
-                data_type: column.type_in_files(),
-                marks,
-                written: column.written.clone(),
-                text: StringBuilder::new(),
-                bad: BooleanBufferBuilder::new(0),
-            };
+            return Self::of_part(column, &column.type_in_json(), &[], marks);
         }
         Self::Struct {
             fields: column.fields.iter().map(|field| Self::new(field, marks)).collect(),
@@ -105,12 +104,40 @@ impl Node {
         }
     }
 
-    /// Puts one cell; a struct takes NULL and bad as a whole.
+    /// A column that is no struct, or what is inside of a list at a path of fields.
+    fn of_part(column: &Column, data_type: &DataType, path: &[String], marks: NumberMarks) -> Self {
+        match data_type {
+            DataType::List(item) => {
+                Self::List(List::new(Arc::clone(item), Self::of_part(column, item.data_type(), path, marks)))
+            }
+            DataType::Struct(fields) => {
+                let field = |field: &FieldRef| {
+                    let path = [path, std::slice::from_ref(field.name())].concat();
+                    Self::of_part(column, field.data_type(), &path, marks)
+                };
+                Self::Struct {
+                    fields: fields.iter().map(field).collect(),
+                    names: fields.iter().map(|field| field.name().clone()).collect(),
+                    valid: BooleanBufferBuilder::new(0),
+                }
+            }
+            scalar => Self::Leaf {
+                data_type: if *scalar == JSON { DataType::Utf8 } else { scalar.clone() },
+                marks,
+                written: column.written.as_ref().or_else(|| column.written_inside.get(path)).cloned(),
+                holds_json: *scalar == JSON,
+                text: StringBuilder::new(),
+                bad: BooleanBufferBuilder::new(0),
+            },
+        }
+    }
+
+    /// Puts one cell; a struct or a list takes NULL and bad as a whole.
     pub(super) fn put(&mut self, cell: Cell<'_>) {
         match self {
             Self::Leaf { text, bad, .. } => {
-                text.append_option(if let Cell::Text(value) | Cell::Part(value) = cell { Some(value) } else { None });
-                bad.append(matches!(cell, Cell::Bad | Cell::Part(_)));
+                text.append_option(if let Cell::Text(value) = cell { Some(value) } else { None });
+                bad.append(cell == Cell::Bad);
             }
             Self::Struct { fields, valid, .. } => {
                 // A struct cannot be made of text.
@@ -120,6 +147,7 @@ impl Node {
                 }
                 valid.append(false);
             }
+            Self::List(list) => list.put(cell),
         }
     }
 
@@ -131,17 +159,14 @@ impl Node {
         matches!(self, Self::Leaf { data_type: DataType::Utf8, .. })
     }
 
-    fn finish(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>), ArrowError> {
+    /// Takes the cells out: their values, and the markers of the leaves. A list is one leaf.
+    pub(super) fn finish(&mut self) -> Result<(ArrayRef, Vec<ArrayRef>), ArrowError> {
         match self {
-            Self::Leaf { data_type, marks, written, text, bad } => {
+            Self::Leaf { data_type, marks, written, text, bad, .. } => {
                 let texts = text.finish();
                 let bad = BooleanArray::new(bad.finish(), None);
-                let (values, parts) = match data_type {
-                    DataType::List(_) => lists::read(&texts, data_type)?,
-                    data_type => (values::read(&texts, data_type, *marks, written.as_ref())?, None),
-                };
+                let values = values::read(&texts, data_type, *marks, written.as_ref())?;
                 let lost = and(&is_not_null(&texts)?, &is_null(&values)?)?;
-                let lost = parts.map_or(Ok(lost.clone()), |parts| or(&lost, &parts))?;
                 Ok((values, vec![Arc::new(or(&bad, &lost)?)]))
             }
             Self::Struct { fields, names, valid, .. } => {
@@ -157,6 +182,10 @@ impl Node {
                 }
                 let array = StructArray::try_new(types.into(), arrays, Some(NullBuffer::new(valid)))?;
                 Ok((Arc::new(array), markers))
+            }
+            Self::List(list) => {
+                let (values, marker) = list.finish()?;
+                Ok((values, vec![marker]))
             }
         }
     }

@@ -13,7 +13,7 @@ use super::brackets::Brackets;
 use super::cells::{Cell, Cells, Node};
 use super::documents::{Documents, Step};
 use super::flawed;
-use super::members::{JSON, Members, Said, is_constant, quoted_constants, with_one_meaning};
+use super::members::{Members, Said, elements, is_constant, quoted_constants};
 use super::text::{RECORD_BYTES, Records};
 use crate::contract::{Column, NumberMarks};
 
@@ -143,7 +143,7 @@ impl JsonRecords {
         let columns = &self.columns;
         self.cells.row(|i, node| {
             if let Some(column) = columns.get(i) {
-                fill(node, column, members.say(&column.physical_name));
+                fill(node, members.say(&column.physical_name));
             }
         });
     }
@@ -246,43 +246,39 @@ fn is_cut_off(text: &[u8]) -> bool {
     text.starts_with('{') && (ends_inside(text) || ends_inside(&quoted_constants(text)))
 }
 
-fn fill(node: &mut Node, column: &Column, said: Said<'_>) {
+/// Puts what a file says into a node; elements of lists go the way of columns.
+fn fill(node: &mut Node, said: Said<'_>) {
     let value = match said {
         Said::Nothing => "null",
         Said::Once(value) => value,
         Said::Twice => return node.put_bad(),
     };
-    if let Node::Struct { fields, valid, .. } = node
-        && value.starts_with('{')
-    {
-        let members = Members::of(value);
-        for (field, column) in fields.iter_mut().zip(&column.fields) {
-            fill(field, column, members.say(&column.physical_name));
+    match node {
+        _ if value == "null" => node.put(Cell::Null),
+        Node::Struct { fields, names, valid } if value.starts_with('{') => {
+            let members = Members::of(value);
+            for (field, name) in fields.iter_mut().zip(names.iter()) {
+                fill(field, members.say(name));
+            }
+            valid.append(true);
         }
-        valid.append(true);
-        return;
-    }
-    if value == "null" {
-        return node.put(Cell::Null);
-    }
-    let nested = column.data_type.is_nested();
-    match value.as_bytes().first() {
-        Some(b'"') if !nested => match serde_json::from_str::<String>(value) {
-            Ok(text) => node.put(Cell::Text(&text)),
-            Err(_) => node.put_bad(),
-        },
-        Some(b'{' | b'[') if column.in_json.as_ref() == Some(&JSON) => {
-            let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
-            node.put(if is_json { Cell::Text(value) } else { Cell::Bad });
+        Node::List(list) if value.starts_with('[') => {
+            list.push(elements(value), |node, element| fill(node, Said::Once(element)));
         }
-        Some(b'{' | b'[') if !nested => node.put_bad(),
-        Some(b'[') => match with_one_meaning(value, &column.type_in_json()) {
-            (value, false) => node.put(Cell::Text(&value)),
-            (value, true) => node.put(Cell::Part(&value)),
-        },
-        Some(_) if nested => node.put_bad(),
-        // A constant is no text, and no whole number.
-        Some(_) if is_constant(value) && !column.data_type.is_floating() => node.put_bad(),
-        Some(_) | None => node.put(Cell::Text(value)),
+        Node::Struct { .. } | Node::List(_) => node.put_bad(),
+        Node::Leaf { data_type, holds_json, .. } => {
+            let is_valid = match value.as_bytes().first() {
+                Some(b'"') => {
+                    return match serde_json::from_str::<String>(value) {
+                        Ok(text) => node.put(Cell::Text(&text)),
+                        Err(_) => node.put_bad(),
+                    };
+                }
+                Some(b'{' | b'[') => *holds_json && serde_json::from_str::<IgnoredAny>(value).is_ok(),
+                // A constant is no text, and no whole number.
+                _ => !is_constant(value) || data_type.is_floating(),
+            };
+            node.put(if is_valid { Cell::Text(value) } else { Cell::Bad });
+        }
     }
 }

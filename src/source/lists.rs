@@ -1,132 +1,76 @@
-//! JSON text → lists, and structs and lists inside of them.
+//! Lists in the making.
 //!
-//! A part of a list that has no meaning as promised is NULL, and the row is marked: the other parts are shown where the contract asks
-//! for NULL, as they are of the lists in Parquet files.
+//! The elements of all rows are one column, which is read as any other of its type. A part of a list that has no meaning as promised is
+//! NULL, and the row is marked: the other parts are shown where the contract asks for NULL, as they are of the lists in Parquet files.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, StringArray, new_null_array};
-use datafusion::arrow::compute::concat;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, ListArray};
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::json::ReaderBuilder;
 
-use super::members::{Members, Said, elements};
+use super::cells::{Cell, Node};
 
-/// Texts → lists, and the rows of which some part has no meaning; none where all have. Never an error for any text.
-///
-/// # Errors
-/// Only those of arrays that have no room.
-pub(super) fn read(texts: &StringArray, to: &DataType) -> Result<(ArrayRef, Option<BooleanArray>), ArrowError> {
-    if let Some(values) = parse(texts.iter(), to) {
-        return Ok((values, None));
-    }
-    let (mut rows, mut marks) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
-    for text in texts {
-        let (row, is_part) = match (parse([text].into_iter(), to), text) {
-            (Some(row), _) => (row, false),
-            (None, Some(text)) => {
-                let part = fitting(text, to);
-                (parse([Some(part.as_ref())].into_iter(), to).unwrap_or_else(|| new_null_array(to, 1)), true)
-            }
-            (None, None) => (new_null_array(to, 1), false),
-        };
-        rows.push(row);
-        marks.push(is_part);
-    }
-    let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
-    Ok((concat(&rows)?, Some(BooleanArray::from(marks))))
+/// Rows of one list, and the cells of their elements.
+#[derive(Debug)]
+pub(super) struct List {
+    item: FieldRef,
+    elements: Box<Node>,
+    lengths: Vec<usize>,
+    valid: BooleanBufferBuilder,
+    bad: BooleanBufferBuilder,
 }
 
-const NULL: Cow<'static, str> = Cow::Borrowed("null");
+impl List {
+    pub(super) fn new(item: FieldRef, elements: Node) -> Self {
+        let (valid, bad) = (BooleanBufferBuilder::new(0), BooleanBufferBuilder::new(0));
+        Self { item, elements: Box::new(elements), lengths: Vec::new(), valid, bad }
+    }
 
-/// The value with `null` in the place of parts that cannot be read as the type.
-fn fitting<'a>(value: &'a str, to: &DataType) -> Cow<'a, str> {
-    match to {
-        DataType::List(item) if value.starts_with('[') => {
-            let mut out = Vec::new();
-            if item.data_type().is_nested() {
-                out.extend(elements(value).into_iter().map(|element| fitting(element, item.data_type())));
-            } else {
-                fitting_scalars(&elements(value), item.data_type(), &mut out);
-            }
-            Cow::Owned(format!("[{}]", out.join(",")))
+    /// A row that is no list: a text stands for none.
+    pub(super) fn put(&mut self, cell: Cell<'_>) {
+        self.lengths.push(0);
+        self.valid.append(false);
+        self.bad.append(cell != Cell::Null);
+    }
+
+    /// A row; `fill` puts one cell for each element.
+    pub(super) fn push<T>(&mut self, elements: impl Iterator<Item = T>, fill: impl Fn(&mut Node, T)) {
+        let mut length = 0;
+        for element in elements {
+            fill(&mut self.elements, element);
+            length += 1;
         }
-        DataType::Struct(fields) if value.starts_with('{') => {
-            let members = Members::of(value);
-            let members = fields.iter().filter_map(|field| {
-                let value = match members.say(field.name()) {
-                    Said::Nothing => return None,
-                    Said::Once(value) => fitting(value, field.data_type()),
-                    Said::Twice => NULL,
-                };
-                Some(format!("{}:{value}", serde_json::Value::from(field.name().as_str())))
-            });
-            Cow::Owned(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
-        }
-        to if parse([Some(value)].into_iter(), to).is_some() => Cow::Borrowed(value),
-        _ => NULL,
+        self.lengths.push(length);
+        self.valid.append(true);
+        self.bad.append(false);
+    }
+
+    /// Takes the rows out: their values, and TRUE where a list or some part of it has no meaning.
+    pub(super) fn finish(&mut self) -> Result<(ArrayRef, ArrayRef), ArrowError> {
+        let (elements, markers) = self.elements.finish()?;
+        // Each element takes a byte of a batch of texts at least, so there is room for the offsets.
+        let offsets = OffsetBuffer::<i32>::from_lengths(std::mem::take(&mut self.lengths));
+        let (valid, bad): (BooleanBuffer, BooleanBuffer) = (self.valid.finish(), self.bad.finish());
+        let bad = markers.iter().fold(bad, |bad, lost| &bad | &any_in_row(&offsets, lost.as_boolean()));
+        let item = self.item.as_ref().clone().with_data_type(elements.data_type().clone());
+        let lists = ListArray::try_new(Arc::new(item), offsets, elements, Some(NullBuffer::new(valid)))?;
+        Ok((Arc::new(lists), Arc::new(BooleanArray::new(bad, None))))
     }
 }
 
-/// The same of many scalars, by halves: most of them fit.
-fn fitting_scalars<'a>(values: &[&'a str], to: &DataType, out: &mut Vec<Cow<'a, str>>) {
-    if parse(values.iter().map(|value| Some(*value)), to).is_some() {
-        out.extend(values.iter().map(|value| Cow::Borrowed(*value)));
-    } else if values.len() < 2 {
-        out.push(NULL);
-    } else {
-        let (first, second) = values.split_at(values.len() / 2);
-        fitting_scalars(first, to, out);
-        fitting_scalars(second, to, out);
+/// TRUE for the rows of which some element is marked.
+fn any_in_row(offsets: &OffsetBuffer<i32>, marked: &BooleanArray) -> BooleanBuffer {
+    let rows = offsets.len() - 1;
+    if !marked.has_true() {
+        return BooleanBuffer::new_unset(rows);
     }
-}
-
-/// All of the texts as values; none where one of them cannot be.
-fn parse<'a>(texts: impl ExactSizeIterator<Item = Option<&'a str>>, to: &DataType) -> Option<ArrayRef> {
-    let rows = texts.len();
-    if rows == 0 {
-        return Some(new_null_array(to, 0));
-    }
-    let schema = Arc::new(Schema::new(vec![Field::new("v", to.clone(), true)]));
-    let reader = ReaderBuilder::new(schema).with_coerce_primitive(true).with_batch_size(rows);
-    let mut decoder = reader.build_decoder().ok()?;
-    for text in texts {
-        let line = format!("{{\"v\":{}}}\n", text.unwrap_or("null"));
-        if decoder.decode(line.as_bytes()).ok()? != line.len() {
-            return None;
-        }
-    }
-    let batch = decoder.flush().ok()??;
-    (batch.num_rows() == rows).then(|| batch.columns().first().cloned()).flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use datafusion::arrow::util::display::array_value_to_string;
-
-    use super::*;
-
-    #[test]
-    fn unfit_part_is_null_and_marked() {
-        let list = |item: DataType| DataType::new_list(item, true);
-        let fields = vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8, true)];
-        let objects = list(DataType::Struct(fields.into()));
-        for (text, to, shown, is_marked) in [
-            ("[1, 2]", list(DataType::Int64), "[1, 2]", false),
-            (r#"[1, "x", 3]"#, list(DataType::Int64), "[1, , 3]", true),
-            (r#"[1, {"a": 2}, [3]]"#, list(DataType::Int64), "[1, , ]", true),
-            (r#"[[1], ["x"], 7]"#, list(list(DataType::Int64)), "[[1], [], ]", true),
-            (r#"[{"n": "x", "t": "a"}, {"t": "b"}]"#, objects.clone(), "[{n: , t: a}, {n: , t: b}]", true),
-            (r#"[{"n": 1, "n": 2, "t": "a"}, 5]"#, objects, "[{n: , t: a}, ]", true),
-        ] {
-            // A sound row beside it stays whole.
-            let (values, marks) = read(&StringArray::from(vec![Some(text), Some("[]"), None]), &to).unwrap();
-            let found = [0, 1, 2].map(|row| array_value_to_string(&values, row).unwrap());
-            assert_eq!(found, [shown, "[]", ""], "{text}");
-            let marks = marks.map_or(vec![false; 3], |marks| marks.iter().flatten().collect());
-            assert_eq!(marks, [is_marked, false, false], "{text}");
-        }
-    }
+    let mut lengths = offsets.lengths();
+    let mut from = 0;
+    BooleanBuffer::collect_bool(rows, |_| {
+        let elements = marked.slice(from, lengths.next().unwrap_or_default());
+        from += elements.len();
+        elements.has_true()
+    })
 }

@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-use datafusion::arrow::datatypes::{DataType, Fields};
-use serde::de::IgnoredAny;
-
 /// What no JSON has, but many writers write for floats.
 const CONSTANTS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
 
@@ -50,18 +47,13 @@ impl<'a> Members<'a> {
 }
 
 /// Those of an array that is valid JSON, but for constants.
-pub(super) fn elements(array: &str) -> Vec<&str> {
-    let mut elements = Vec::new();
+pub(super) fn elements(array: &str) -> impl Iterator<Item = &str> {
     let mut rest = array.get(1..).unwrap_or_default().trim_start();
-    while !rest.is_empty() && !rest.starts_with(']') {
+    std::iter::from_fn(move || {
         let (element, after) = rest.split_at(value_length(rest));
-        if element.is_empty() {
-            break;
-        }
-        elements.push(element);
         rest = after.trim_start().strip_prefix(',').unwrap_or_default().trim_start();
-    }
-    elements
+        Some(element).filter(|element| !element.is_empty())
+    })
 }
 
 pub(super) fn is_constant(value: &str) -> bool {
@@ -86,63 +78,6 @@ pub(super) fn quoted_constants(text: &str) -> String {
         rest = rest.get(first.len_utf8()..).unwrap_or_default();
     }
     out
-}
-
-/// The type of a text that is the JSON of a value, in the types that [`with_one_meaning`] takes.
-pub(super) const JSON: DataType = DataType::LargeUtf8;
-
-/// A value as JSON in which a promised type finds one meaning: constants are texts where floats are promised, and values are texts of
-/// their JSON where [`JSON`] is. What has none is `null`: two members of a promised name, a constant where no float is promised. True
-/// where that is so of some part.
-pub(super) fn with_one_meaning<'a>(value: &'a str, to: &DataType) -> (Cow<'a, str>, bool) {
-    match to {
-        DataType::List(item) if value.starts_with('[') && (has_parts(item.data_type()) || has_constants(value)) => {
-            let elements = elements(value).into_iter().map(|element| with_one_meaning(element, item.data_type()));
-            let (elements, lost): (Vec<_>, Vec<bool>) = elements.unzip();
-            let is_same = !lost.contains(&true) && elements.iter().all(|element| matches!(element, Cow::Borrowed(_)));
-            let value = if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("[{}]", elements.join(","))) };
-            (value, lost.contains(&true))
-        }
-        DataType::Struct(fields) if value.starts_with('{') => object(value, fields),
-        to if *to == JSON && value.starts_with(['{', '[']) => {
-            let is_json = serde_json::from_str::<IgnoredAny>(value).is_ok();
-            if is_json { (Cow::Owned(serde_json::Value::from(value).to_string()), false) } else { (NULL, true) }
-        }
-        to if is_constant(value) && to.is_floating() => (Cow::Owned(format!("\"{value}\"")), false),
-        _ if is_constant(value) => (NULL, true),
-        _ => (Cow::Borrowed(value), false),
-    }
-}
-
-const NULL: Cow<'static, str> = Cow::Borrowed("null");
-
-fn object<'a>(value: &'a str, fields: &Fields) -> (Cow<'a, str>, bool) {
-    let members = Members::of(value);
-    // A reader of JSON takes no constant, not even where nobody asks for it.
-    let (mut out, mut is_same, mut is_lost) = (Vec::new(), !has_constants(value), false);
-    for field in fields {
-        let (value, lost) = match members.say(field.name()) {
-            Said::Nothing => continue,
-            Said::Twice => (NULL, true),
-            Said::Once(value) => with_one_meaning(value, field.data_type()),
-        };
-        is_lost |= lost;
-        is_same &= !lost && matches!(value, Cow::Borrowed(_));
-        out.push(format!("{}:{value}", serde_json::Value::from(field.name().as_str())));
-    }
-    (if is_same { Cow::Borrowed(value) } else { Cow::Owned(format!("{{{}}}", out.join(","))) }, is_lost)
-}
-
-fn has_constants(value: &str) -> bool {
-    CONSTANTS.iter().any(|word| value.contains(word))
-}
-
-/// True for a type that a reader of JSON does not take in every form in which it may stand.
-fn has_parts(to: &DataType) -> bool {
-    match to {
-        DataType::List(item) => has_parts(item.data_type()),
-        to => matches!(to, DataType::Struct(_)) || *to == JSON,
-    }
 }
 
 /// Bytes of the value at the start of valid JSON text. All structure is ASCII, so the length is a character boundary.
@@ -181,35 +116,26 @@ fn value_length(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::datatypes::Field;
-
     use super::*;
 
     #[test]
-    fn promised_names_and_constants_have_one_meaning() {
+    fn member_that_stands_twice_says_so() {
         let members = Members::of(r#"{"a": 1, "b": "x", "\u0061": 2, "c" : [1, {"d": NaN}]}"#);
         assert_eq!(members.say("a"), Said::Twice);
         assert_eq!(members.say("b"), Said::Once("\"x\""));
         assert_eq!(members.say("c"), Said::Once("[1, {\"d\": NaN}]"));
         assert_eq!(members.say("d"), Said::Nothing);
-        let list = |item: DataType| DataType::new_list(item, true);
-        let fields = [Field::new("n", DataType::Float64, true), Field::new("t", DataType::Utf8, true)];
-        let objects = || list(DataType::Struct(Fields::from(fields.to_vec())));
-        for (value, to, meaning, lost) in [
-            ("[1, NaN]", list(DataType::Float64), "[1,\"NaN\"]", false),
-            ("[1, NaN]", list(DataType::Utf8), "[1,null]", true),
-            ("[\"NaN\"]", list(DataType::Utf8), "[\"NaN\"]", false),
-            ("[[-Infinity], []]", list(list(DataType::Float32)), "[[\"-Infinity\"],[]]", false),
-            (r#"[{"n": 1, "t": "x", "u": NaN, "u": 1}]"#, objects(), r#"[{"n":1,"t":"x"}]"#, false),
-            (r#"[{"n": NaN, "t": "x"}]"#, objects(), r#"[{"n":"NaN","t":"x"}]"#, false),
-            (r#"[{"n": 1, "t": NaN}]"#, objects(), r#"[{"n":1,"t":null}]"#, true),
-            (r#"[{"n": 1}, {"n": 1, "n": 1}]"#, objects(), r#"[{"n": 1},{"n":null}]"#, true),
-            ("17", objects(), "17", false),
-            (r#"["x", {"a": "b"}, 7, [1]]"#, list(JSON), r#"["x","{\"a\": \"b\"}",7,"[1]"]"#, false),
-            (r#"[{"a": NaN}, {}]"#, list(JSON), r#"[null,"{}"]"#, true),
+    }
+
+    #[test]
+    fn elements_are_texts_of_the_array() {
+        for (array, texts) in [
+            ("[]", vec![]),
+            ("[ ]", vec![]),
+            ("[1 , NaN]", vec!["1", "NaN"]),
+            ("[[1, 2],[ ], {\"a\": [\"]\"]},\"b,c\"\n]", vec!["[1, 2]", "[ ]", "{\"a\": [\"]\"]}", "\"b,c\""]),
         ] {
-            let (found, is_lost) = with_one_meaning(value, &to);
-            assert_eq!((found.as_ref(), is_lost), (meaning, lost), "{value} as {to}");
+            assert_eq!(elements(array).collect::<Vec<_>>(), texts, "{array}");
         }
     }
 }

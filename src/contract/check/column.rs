@@ -10,6 +10,7 @@ use super::{classification, name, quality, range, tags, written};
 use crate::contract::document::type_options;
 use crate::contract::locate::{At, Node, Value};
 use crate::contract::model::Column;
+use crate::contract::pattern::TimeFormat;
 use crate::contract::shape::{Expect, Findings, quote, walk};
 use crate::contract::types::{Declared, Fault, Refusal, element_of, scalar};
 use crate::diagnostic::{Diagnostic, Kind};
@@ -68,6 +69,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         Some(_) => None,
         None => holds_json(property, &data_type).then_some(DataType::LargeUtf8),
     };
+    let written_inside = element.as_ref().map(|element| element.written.clone()).unwrap_or_default();
     // Policy decides a list as one cell, so it is as sensitive as the most sensitive of its parts.
     if let Some(element) = element {
         (tags, class) = most_sensitive(tags, class, &element, inherited);
@@ -91,6 +93,7 @@ fn one(property: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) -
         data_type,
         fields,
         written,
+        written_inside,
         list_in_files,
         in_json,
         description: property.owned("description"),
@@ -115,6 +118,8 @@ struct Element {
     in_files: DataType,
     /// As JSON files hold it, see [`Column::in_json`].
     in_json: DataType,
+    /// See [`Column::written_inside`].
+    written: BTreeMap<Vec<String>, TimeFormat>,
     tags: Vec<Tag>,
     classifications: Vec<Classification>,
 }
@@ -129,7 +134,10 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
     let fields = check(items.list("properties"), own, findings);
     let nested = items.get("items").and_then(|items| element(items, own, findings));
     let (data_type, fields) = data_type(items, fields, nested.as_ref(), findings)?;
-    written::check_element(items, &data_type, inherited.in_texts, findings);
+    let mut written = written_below(&fields);
+    written.extend(nested.as_ref().map(|nested| nested.written.clone()).unwrap_or_default());
+    let own = written::check(items, &data_type, inherited.in_texts, findings);
+    written.extend(own.map(|own| (Vec::new(), own)));
     let (data_type, in_files, in_json) = match &nested {
         _ if !fields.is_empty() => (
             of_served(&fields, |f| (f.name.as_str(), f.data_type.clone())),
@@ -140,7 +148,7 @@ fn element(items: &Node, inherited: Inherited<'_>, findings: &mut Findings<'_>) 
         None if holds_json(items, &data_type) => (data_type.clone(), data_type, DataType::LargeUtf8),
         None => (data_type.clone(), data_type.clone(), data_type),
     };
-    let mut found = Element { data_type, in_files, in_json, tags: own_tags, classifications: vec![class] };
+    let mut found = Element { data_type, in_files, in_json, written, tags: own_tags, classifications: vec![class] };
     gather(&fields, &mut found);
     if let Some(nested) = nested {
         found.tags.extend(nested.tags);
@@ -158,6 +166,17 @@ fn of_served<'a>(fields: &'a [Column], of_leaf: impl Fn(&'a Column) -> (&'a str,
     });
     let served: Fields = served.collect();
     if served.is_empty() { DataType::Null } else { DataType::Struct(served) }
+}
+
+/// How dates and times of fields are written, by their paths.
+fn written_below(fields: &[Column]) -> BTreeMap<Vec<String>, TimeFormat> {
+    let mut all = BTreeMap::new();
+    for field in fields {
+        let own = field.written.iter().map(|written| (Vec::new(), written.clone()));
+        let below = own.chain(field.written_inside.clone()).chain(written_below(&field.fields));
+        all.extend(below.map(|(path, written)| ([vec![field.physical_name.clone()], path].concat(), written)));
+    }
+    all
 }
 
 fn gather(fields: &[Column], into: &mut Element) {

@@ -1,4 +1,4 @@
-//! How texts write the dates and times of a column: `logicalTypeOptions.format`, or `meshgateEpoch`.
+//! How texts write the dates and times of a column, or of the elements of a list: `logicalTypeOptions.format`, or `meshgateEpoch`.
 
 use arrow::datatypes::DataType;
 
@@ -9,7 +9,7 @@ use crate::contract::shape::{Findings, quote};
 /// Our extension property of a property.
 pub const EPOCH: &str = "meshgateEpoch";
 
-/// None where the contract says nothing, or says what is not read.
+/// Of a property or of `items`. None where the contract says nothing, or says what is not read.
 pub fn check(property: &Node, data_type: &DataType, in_texts: bool, findings: &mut Findings<'_>) -> Option<TimeFormat> {
     let format = format(property).filter(|_| in_texts && is_time(data_type));
     if let Some(epoch) = epoch(property) {
@@ -47,14 +47,6 @@ fn in_utc(property: &Node, data_type: &DataType, findings: &mut Findings<'_>) {
     if matches!(data_type, DataType::Timestamp(_, Some(_))) && !is_utc {
         let what = format!("texts without an offset are read in UTC, not in `{}`", quote(text));
         findings.unsupported(node.at, what, "write times in UTC, or with offsets and a `format` that ends with `XXX`");
-    }
-}
-
-/// The elements of a list are read by one reader of JSON, which knows no patterns.
-pub fn check_element(items: &Node, data_type: &DataType, in_texts: bool, findings: &mut Findings<'_>) {
-    if let Some(format) = format(items).filter(|_| in_texts && is_time(data_type)) {
-        let hint = "write dates and times in lists as RFC 3339 says, or as texts with `logicalType: string`";
-        findings.unsupported(format.at, "the `format` of a list's elements is not read", hint);
     }
 }
 

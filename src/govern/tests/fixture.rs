@@ -43,6 +43,7 @@ pub fn column(name: &str, data_type: DataType, required: bool) -> Column {
         list_in_files: None,
         in_json: None,
         written: None,
+        written_inside: BTreeMap::new(),
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

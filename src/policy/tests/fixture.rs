@@ -39,6 +39,7 @@ pub fn column(spec: &str, data_type: DataType) -> Column {
         list_in_files: None,
         in_json: None,
         written: None,
+        written_inside: BTreeMap::new(),
         description: None,
         tags: tag.into_iter().map(|tag| tag.parse().unwrap()).collect(),
         classification: class.parse().unwrap(),

@@ -15,7 +15,8 @@ async fn read(format: Format, text: &str) -> Result<Vec<String>, String> {
     Ok(rows(&run(&raw, None).await?))
 }
 
-fn rows(batches: &[RecordBatch]) -> Vec<String> {
+/// The same of any columns, each with one marker.
+pub(super) fn rows(batches: &[RecordBatch]) -> Vec<String> {
     use datafusion::arrow::util::display::array_value_to_string;
     let mut rows = Vec::new();
     for batch in batches {

@@ -54,6 +54,7 @@ fn column(name: &str, data_type: DataType) -> Column {
         list_in_files: None,
         in_json: None,
         written: None,
+        written_inside: BTreeMap::new(),
         description: None,
         tags: Vec::new(),
         classification: "internal".parse().unwrap(),

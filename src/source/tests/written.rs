@@ -1,6 +1,6 @@
 //! Dates and times in texts as their contract says they are written.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::*;
 use crate::contract::{EpochUnit, Pattern, TimeFormat};
@@ -40,4 +40,36 @@ async fn texts_are_read_by_their_pattern_and_no_other() {
         assert_eq!((rows[1].matches("true").count(), rows[1].contains("20")), (6, false), "{shown}");
         assert_eq!(rows[2].matches("false").count(), 6, "{shown}");
     }
+}
+
+#[tokio::test]
+async fn texts_inside_lists_are_read_by_their_own_patterns() {
+    let stamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
+    let pattern = |of: &DataType, text: &str| TimeFormat::Pattern(Pattern::parse(text, of).unwrap());
+    let list = |item: DataType| DataType::new_list(item, true);
+    let part = vec![
+        Field::new("day", DataType::Date32, true),
+        Field::new("days", list(DataType::Date32), true),
+        Field::new("at", stamp(), true),
+    ];
+    let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let days = BTreeMap::from([(Vec::new(), pattern(&DataType::Date32, "dd.MM.yyyy"))]);
+    let inside = BTreeMap::from([
+        (path(&["days"]), pattern(&DataType::Date32, "yyyyMMdd")),
+        (path(&["at"]), TimeFormat::Epoch(EpochUnit::Seconds)),
+    ]);
+    let columns = vec![
+        Column { written_inside: days, ..column("days", list(list(DataType::Date32))) },
+        Column { written_inside: inside, ..column("parts", list(DataType::Struct(part.into()))) },
+    ];
+    let world = World::new();
+    let json = r#"{"days": [["31.01.2024"], []], "parts": [{"day": "2024-01-31", "days": ["20240131"], "at": 1700000000}]}
+{"days": [["2024-01-31"]], "parts": [{"day": "31.01.2024", "days": ["2024-01-31"], "at": "2023-11-14T22:13:20"}]}"#;
+    world.put("orders/a.json", json).await;
+    assert_eq!(
+        world.show(&entry(Format::Json, columns)).await,
+        "days | parts | drift.days | drift.parts\n\
+         [[2024-01-31], []] | [{day: 2024-01-31, days: [2024-01-31], at: 2023-11-14T22:13:20}] | false | false\n\
+         [[]] | [{day: , days: [], at: }] | true | true"
+    );
 }

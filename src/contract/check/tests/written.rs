@@ -30,6 +30,27 @@ fn patterns_and_units_reach_their_columns() {
 }
 
 #[test]
+fn patterns_inside_lists_reach_their_parts() {
+    let day = "{logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}";
+    let at = "logicalType: timestamp, customProperties: [{property: meshgateEpoch, value: seconds}]";
+    let inside = |items: &str| {
+        let property = format!("{{name: l, logicalType: array, items: {items}}}");
+        let contract = good(&csv(&property).replace("format: csv", "format: json"));
+        let written = contract.datasets[0].columns[1].written_inside.clone();
+        let kind = |written| if matches!(written, TimeFormat::Pattern(_)) { "pattern" } else { "epoch" };
+        written.into_iter().map(|(path, written)| format!("{} {}", path.join("."), kind(written))).collect::<Vec<_>>()
+    };
+    assert_eq!(inside(day), [" pattern"]);
+    assert_eq!(inside(&format!("{{{at}}}")), [" epoch"]);
+    assert_eq!(inside(&format!("{{logicalType: array, items: {day}}}")), [" pattern"]);
+    let days = format!("{{name: days, physicalName: d, logicalType: array, items: {day}}}");
+    let deep = format!("{{name: deep, logicalType: object, properties: [{{name: at, {at}}}]}}");
+    let items = format!("{{logicalType: object, properties: [{days}, {deep}, {{name: other, logicalType: date}}]}}");
+    assert_eq!(inside(&items), ["d pattern", "deep.at epoch"]);
+    assert_eq!(inside("{logicalType: date}"), [""; 0]);
+}
+
+#[test]
 fn letters_that_are_not_read_are_named() {
     check(
         &csv("{name: day, logicalType: date, logicalTypeOptions: {format: YYYY-MM-dd}}"),
@@ -38,10 +59,10 @@ o.yaml:16:69: error: `YYYY` in a pattern of dates and times is not read (`YYYY-M
   hint: write `yyyy` for the year, and `dd` for the day of the month",
     );
     check(
-        &csv("{name: days, logicalType: array, items: {logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}}"),
+        &csv("{name: days, logicalType: array, items: {logicalType: date, logicalTypeOptions: {format: YYYY-MM-dd}}}"),
         "
-o.yaml:16:98: error: the `format` of a list's elements is not read
-  hint: write dates and times in lists as RFC 3339 says, or as texts with `logicalType: string`",
+o.yaml:16:98: error: `YYYY` in a pattern of dates and times is not read (`YYYY-MM-dd`)
+  hint: write `yyyy` for the year, and `dd` for the day of the month",
     );
 }
 
@@ -96,6 +117,15 @@ o.yaml:16:98: error: texts without an offset are read in UTC, not in `Europe/Ber
     );
     check(&zoned(", format: yyyy-MM-dd HH:mmXXX"), "");
     check(&zoned("").replace("Europe/Berlin", "UTC"), "");
+    let items = csv(
+        "{name: l, logicalType: array, items: {logicalType: timestamp, logicalTypeOptions: {timezone: true, defaultTimezone: Europe/Berlin}}}",
+    );
+    check(
+        &items,
+        "
+o.yaml:16:125: error: texts without an offset are read in UTC, not in `Europe/Berlin`
+  hint: write times in UTC, or with offsets and a `format` that ends with `XXX`",
+    );
     check(&zoned("").replace("timezone: true, ", ""), "");
     check(&zoned("").replace("format: csv", "format: parquet"), "");
 }
