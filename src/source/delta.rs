@@ -11,6 +11,7 @@ use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
+use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
@@ -64,6 +65,7 @@ pub(super) async fn open(
     conform::some_readable(&dataset.columns, &unreadable)?;
     let pins = Arc::clone(&known.pins);
     let filtered = Filtered::new(provider, &known.partitions(), pins, place.placement.url.scheme() == "local")
+        .with_partition_values(known.partition_values(place).into_iter())
         .with_vectors(known.has_vectors().then(|| place.folder.clone()));
     let source = provider_as_source(Arc::new(filtered));
     let emptied = known.emptied();
@@ -166,6 +168,19 @@ impl Known {
     fn partitions(&self) -> Vec<String> {
         let snapshot = self.table.snapshot();
         snapshot.map(|snapshot| snapshot.metadata().partition_columns().to_vec()).unwrap_or_default()
+    }
+
+    /// By file, in the order of the partitions; without files of which the log does not name each.
+    fn partition_values(&self, place: &Place) -> Vec<(Path, Vec<Option<String>>)> {
+        let partitions = self.partitions();
+        let (Ok(snapshot), false) = (self.table.snapshot(), partitions.is_empty()) else { return Vec::new() };
+        let files = snapshot.log_data();
+        let said = files.iter().filter_map(|file| {
+            let mut values = file.partition_values_map();
+            let key = place.folder.parts().chain(file.object_store_path().parts().collect::<Vec<_>>()).collect();
+            Some((key, partitions.iter().map(|name| values.remove(name)).collect::<Option<Vec<_>>>()?))
+        });
+        said.collect()
     }
 
     /// Partition columns, if some file has an empty value of one. In a log it stands for NULL, which the reader takes for a text.

@@ -1,14 +1,14 @@
 //! A Delta table that trusts neither pushed filters nor the log's counts, and reads only the files that it read first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -42,6 +42,9 @@ pub(super) struct Filtered {
     is_local: bool,
     /// The folder of a table some of whose files have deletion vectors.
     vectors: Option<Path>,
+    partitions: Fields,
+    /// By file, where the log says what can be read as their types.
+    values: HashMap<Path, Vec<ScalarValue>>,
 }
 
 impl Filtered {
@@ -51,13 +54,37 @@ impl Filtered {
         let columns = schema.fields().iter().zip(&is_partition).enumerate().filter(|(_, (_, partition))| !**partition);
         let width = |(_, (field, _)): &(usize, (&Arc<Field>, &bool))| width(field);
         let counted = columns.min_by_key(width).map(|(i, _)| i);
-        Self { table, counted, is_partition, pins, is_local, vectors: None }
+        let fields = partitions.iter().filter_map(|name| schema.field_with_name(name).ok().cloned()).collect();
+        Self { table, counted, is_partition, pins, is_local, vectors: None, partitions: fields, values: HashMap::new() }
+    }
+
+    /// What the log says of the partitions of its files, as text in their order: an empty one is NULL.
+    pub(super) fn with_partition_values(self, texts: impl Iterator<Item = (Path, Vec<Option<String>>)>) -> Self {
+        let value = |(text, field): (Option<String>, &FieldRef)| {
+            let of = match field.data_type() {
+                DataType::Dictionary(_, values) => values.as_ref(),
+                of => of,
+            };
+            match text.filter(|text| !text.is_empty()) {
+                Some(text) => ScalarValue::try_from_string(text, of).ok(),
+                None => ScalarValue::try_from(of).ok(),
+            }
+        };
+        let values = texts.filter_map(|(key, texts)| {
+            let values = texts.into_iter().zip(&self.partitions).map(value).collect::<Option<Vec<_>>>()?;
+            Some((key, values))
+        });
+        Self { values: values.collect(), ..self }
     }
 
     /// Of a table in this folder, some of whose files have deletion vectors. It is surveyed as one file: which rows are deleted is known
     /// only where all files are read.
     pub(super) fn with_vectors(self, folder: Option<Path>) -> Self {
         Self { vectors: folder, ..self }
+    }
+
+    fn names_partition(&self, filter: &Expr) -> bool {
+        filter.column_refs().iter().any(|column| self.partitions.find(column.name()).is_some())
     }
 
     /// The projection, and whether it ends with a column that was not asked for, so that rows are read and not only promised.
@@ -107,11 +134,11 @@ impl Filtered {
                     return Err(DataFusionError::External(Box::new(Damaged::file(key, "the log names it twice"))));
                 }
             }
-            let partitions = config.table_partition_cols().iter().cloned().collect();
-            let mut left_out = LeftOut::new(filters, &self.table.schema(), &partitions)?;
+            let mut left_out = LeftOut::new(filters, &self.table.schema(), &self.partitions)?;
             let admitted = |group: &FileGroup| {
                 let is_chosen = |file: &&PartitionedFile| {
-                    !left_out.is(&file.partition_values)
+                    let values = self.values.get(&file.object_meta.location);
+                    !values.is_some_and(|values| left_out.is(values))
                         && (self.vectors.is_some() || Choice::admits(state, &file.object_meta.location))
                 };
                 let files = group.iter().filter(is_chosen);
@@ -177,8 +204,12 @@ impl TableProvider for Filtered {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         use TableProviderFilterPushDown::{Exact, Inexact};
-        let answers = self.table.supports_filters_pushdown(filters)?;
-        Ok(answers.into_iter().map(|answer| if answer == Exact { Inexact } else { answer }).collect())
+        let answers = self.table.supports_filters_pushdown(filters)?.into_iter().zip(filters);
+        // What the table itself cannot use may leave out files all the same.
+        let answer = |(answer, filter): (TableProviderFilterPushDown, &&Expr)| {
+            if answer == Exact || self.names_partition(filter) { Inexact } else { answer }
+        };
+        Ok(answers.map(answer).collect())
     }
 
     async fn scan(
@@ -189,7 +220,12 @@ impl TableProvider for Filtered {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, counts) = self.columns(projection);
-        let skipping: Vec<Expr> = filters.iter().filter(|filter| !names_long_text(filter)).cloned().collect();
+        let all: Vec<&Expr> = filters.iter().collect();
+        let answers = self.table.supports_filters_pushdown(&all)?.into_iter().zip(filters);
+        let is_used = |(answer, filter): &(TableProviderFilterPushDown, &Expr)| {
+            *answer != TableProviderFilterPushDown::Unsupported && !names_long_text(filter)
+        };
+        let skipping: Vec<Expr> = answers.filter(is_used).map(|(_, filter)| filter.clone()).collect();
         let mut plan = self.planned(state, columns.as_ref(), &skipping, limit).await?;
         if let Some(folder) = &self.vectors {
             Choice::admits(state, folder);

@@ -38,6 +38,9 @@ impl LeftOut {
 
     /// True where no row of a file with these values can pass.
     pub(super) fn is(&mut self, values: &[ScalarValue]) -> bool {
+        if values.len() != self.partitions.len() {
+            return false;
+        }
         let Some(asked) = &self.asked else { return false };
         if let Some(known) = self.known.get(values) {
             return *known;
