@@ -31,7 +31,7 @@ pub(super) fn write_out(select: &mut Select) -> Result<()> {
             Ok(())
         }
         None if joins().any(|join| is_left(&join.join_operator)) => {
-            let message = "`*` is not answered over this LEFT JOIN, whose sides share columns by NATURAL or USING";
+            let message = "`*` is not answered over this LEFT JOIN, whose sides share columns by USING";
             Err(Diagnostic::error(Kind::Unsupported, message).hint("name the columns, or join with ON"))
         }
         None => Ok(()),
@@ -79,8 +79,9 @@ fn shares(join: &JoinOperator) -> bool {
     matches!(constraint(join), Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
 }
 
+/// Natural ones are refused elsewhere.
 fn is_left(join: &JoinOperator) -> bool {
-    matches!(join, JoinOperator::Left(_) | JoinOperator::LeftOuter(_)) && shares(join)
+    matches!(join, JoinOperator::Left(JoinConstraint::Using(_)) | JoinOperator::LeftOuter(JoinConstraint::Using(_)))
 }
 
 /// False for joins that only ask whether there is a row.

@@ -206,8 +206,8 @@ impl Meaning<'_> {
             // A day has hours in it.
             [date, DataType::Interval(_)] if is_date(date) && !is_of_days(&right) => (moment(left)?, right),
             [DataType::Interval(_), date] if is_date(date) && !is_of_days(&left) => (left, moment(right)?),
-            [DataType::Interval(_), DataType::Duration(_)] => (left, interval_between().call(vec![right])),
-            [DataType::Duration(_), DataType::Interval(_)] => (interval_between().call(vec![left]), right),
+            [DataType::Interval(_), of] if may_be_long(of) => (left, interval_between().call(vec![right])),
+            [of, DataType::Interval(_)] if may_be_long(of) => (interval_between().call(vec![left]), right),
             [one, other] if op == Operator::Minus && one != other => match (one, other) {
                 (DataType::Timestamp(..), DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
                 | (DataType::Date32 | DataType::Date64, DataType::Timestamp(..)) => compared(self.reader, left, right)?,
@@ -242,7 +242,7 @@ impl Meaning<'_> {
             return all;
         }
         let together = |(expr, of): (Expr, &DataType)| match of {
-            DataType::Duration(_) => interval_between().call(vec![expr]),
+            of if may_be_long(of) => interval_between().call(vec![expr]),
             _ => expr,
         };
         all.into_iter().zip(&types).map(together).collect()
@@ -250,7 +250,7 @@ impl Meaning<'_> {
 
     /// A part of the time between two moments is one of its days and hours: `2 days 05:00` has 5 hours.
     fn part_of_duration(&self, args: Vec<Expr>) -> Vec<Expr> {
-        let is_duration = |expr: &Expr| matches!(expr.get_type(self.reader.schema), Ok(DataType::Duration(_)));
+        let is_duration = |expr: &Expr| expr.get_type(self.reader.schema).is_ok_and(|of| may_be_long(&of));
         match <[Expr; 2]>::try_from(args) {
             Ok([part, span]) if is_duration(&span) => vec![part, interval_between().call(vec![span])],
             Ok(others) => others.into(),
@@ -398,8 +398,8 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
         _ => {}
     }
     match (&one, &other) {
-        (DataType::Duration(_), DataType::Interval(_)) => return Ok((interval_between().call(vec![left]), right)),
-        (DataType::Interval(_), DataType::Duration(_)) => return Ok((left, interval_between().call(vec![right]))),
+        (of, DataType::Interval(_)) if may_be_long(of) => return Ok((interval_between().call(vec![left]), right)),
+        (DataType::Interval(_), of) if may_be_long(of) => return Ok((left, interval_between().call(vec![right]))),
         _ => {}
     }
     let types = [one, other];
@@ -409,6 +409,11 @@ fn compared(reader: &Reader<'_>, left: Expr, right: Expr) -> Result<(Expr, Expr)
         Some(to) => Ok((reader.read_as(left, one, &to)?, reader.read_as(right, other, &to)?)),
         None => Ok((left, right)),
     }
+}
+
+/// True for times between moments, but for those in nanoseconds, which an interval holds as they are.
+fn may_be_long(of: &DataType) -> bool {
+    matches!(of, DataType::Duration(unit) if *unit != TimeUnit::Nanosecond)
 }
 
 fn in_microseconds_field(of: &FieldRef) -> FieldRef {
