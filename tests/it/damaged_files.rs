@@ -166,7 +166,7 @@ fn with_vector(log: &str, vector: &str) -> String {
         .replace(r#""dataChange":true"#, &format!(r#""dataChange":true,"deletionVector":{vector}"#))
 }
 
-/// Whatever the bytes are, and wherever they are damaged, readers are told the same.
+/// Whatever the bytes are, and wherever they are damaged, readers get the same error.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_of_any_kind_is_told_alike() {
     let batch = rows("order_id:i64,region:utf8,amount:i64\n1,EU,10\n2,EU,20\n3,US,30\n4,US,40\n");

@@ -1,8 +1,8 @@
 //! Columns of one name, under names of their own.
 //!
 //! SQL lets two columns of a list have one name; the planner lets none, and what it calls by one name may be two expressions, as
-//! `x` and `CAST(x AS INT)`. So where it finds a name twice, what the statement gives no name is given one: its text, with a number
-//! behind those that stand there already. `count(DISTINCT x)` and `count(DISTINCT CAST(x AS DATE))` have one name before they have an
+//! `x` and `CAST(x AS INT)`. So where it finds a name twice, each column without a name gets one: its text, with a number behind
+//! those that stand there already. `count(DISTINCT x)` and `count(DISTINCT CAST(x AS DATE))` have one name before they have an
 //! alias; there the cast goes into `nullif(…, NULL)`, which is the cast and has a name.
 
 use std::collections::{HashMap, HashSet};
