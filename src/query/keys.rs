@@ -90,7 +90,8 @@ impl Computed {
         expr.transform_down(|expr| {
             let before = self.0.len();
             Ok(match expr {
-                Expr::AggregateFunction(mut call) => {
+                // With DISTINCT the key is the argument, and must stay the same.
+                Expr::AggregateFunction(mut call) if !call.params.distinct => {
                     let keys = std::mem::take(&mut call.params.order_by).into_iter();
                     call.params.order_by = keys.map(|key| self.key(key)).collect();
                     Transformed::new_transformed(Expr::AggregateFunction(call), self.0.len() > before)

@@ -474,6 +474,10 @@ async fn rows_are_ordered_by_what_functions_compute() {
             "1 | 2, 2 | 2",
         ),
         ("SELECT region, sum(amount) AS amount FROM sales.orders GROUP BY region ORDER BY sum(amount)", "EU | 30"),
+        (
+            "SELECT string_agg(DISTINCT upper(region), ',' ORDER BY upper(region)) FROM sales.orders GROUP BY region",
+            "EU",
+        ),
         ("SELECT -order_id AS order_id FROM sales.orders ORDER BY -order_id", "-2, -1"),
         ("SELECT -order_id AS order_id FROM sales.orders ORDER BY -order_id DESC", "-1, -2"),
     ])
