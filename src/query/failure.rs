@@ -166,7 +166,7 @@ fn planning(text: &str) -> Diagnostic {
     no_signature(text).unwrap_or_else(|| invalid(text))
 }
 
-/// A call whose arguments fit none of several forms, each of which the engine complains of.
+/// The engine complains of each form of a function where no form takes the arguments of a call.
 fn no_signature(text: &str) -> Option<Diagnostic> {
     let (_, complaints) = text.split_once("failed to match any signature")?;
     let (complaints, call) = complaints.split_once("No function matches the given name and argument types '")?;

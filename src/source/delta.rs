@@ -170,7 +170,7 @@ impl Known {
         snapshot.map(|snapshot| snapshot.metadata().partition_columns().to_vec()).unwrap_or_default()
     }
 
-    /// By file, in the order of the partitions; without files of which the log does not name each.
+    /// The values by file, in the order of the partitions. A file is left out where the log lacks one of them.
     fn partition_values(&self, place: &Place) -> Vec<(Path, Vec<Option<String>>)> {
         let partitions = self.partitions();
         let (Ok(snapshot), false) = (self.table.snapshot(), partitions.is_empty()) else { return Vec::new() };

@@ -209,7 +209,7 @@ impl FileTable {
         Self { files: Arc::new(files), schema, partitions, reader, damaged: Damages::default() }
     }
 
-    /// Of files of which some cannot be read.
+    /// Some of the files may be unreadable.
     pub(super) fn with_damaged(self, damaged: Damages) -> Self {
         Self { damaged, ..self }
     }
@@ -222,7 +222,9 @@ impl FileTable {
     /// The files in whose folders `filters` may be TRUE, and are if they name nothing but partitions.
     fn chosen(&self, state: &dyn Session, filters: &[Expr]) -> PlanResult<Vec<DataFile>> {
         let mut files = self.chosen_by_folder(state, filters)?;
-        let mut left_out = LeftOut::new(filters, &self.schema, self.partitions.fields())?;
+        // Those about partitions alone were asked already.
+        let others: Vec<Expr> = filters.iter().filter(|filter| !self.is_about_partitions(filter)).cloned().collect();
+        let mut left_out = LeftOut::new(&others, &self.schema, self.partitions.fields())?;
         files.retain(|file| !left_out.is(&file.values));
         Ok(files)
     }

@@ -60,7 +60,7 @@ impl List {
     }
 }
 
-/// TRUE for the rows of which some element is marked.
+/// TRUE for each row that has a marked element.
 fn any_in_row(offsets: &OffsetBuffer<i32>, marked: &BooleanArray) -> BooleanBuffer {
     let rows = offsets.len() - 1;
     if !marked.has_true() {

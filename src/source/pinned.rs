@@ -1,4 +1,4 @@
-//! A store of which only the files of one opening are read, and those only as they were listed.
+//! A store that reads only the files of one opening, and only as they were listed.
 //!
 //! Every read says which entity it expects (`If-Match`, RFC 9110 section 13.1.1), and every answer is compared with what was listed,
 //! since some stores ignore the condition.

@@ -11,7 +11,7 @@ use super::{NANOS_OF_DAY, too_long};
 
 const MICROS_OF_DAY: i64 = NANOS_OF_DAY / 1_000;
 
-/// Of any length: the engine's cast counts nanoseconds, of which no more than 292 years fit.
+/// Takes times of any length. The engine's cast counts nanoseconds, which end after 292 years.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Days {
     signature: Signature,
